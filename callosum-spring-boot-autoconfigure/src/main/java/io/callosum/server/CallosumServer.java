@@ -1,0 +1,450 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+
+import org.jspecify.annotations.Nullable;
+import reactor.core.scheduler.Schedulers;
+import reactor.netty.resources.LoopResources;
+
+import org.springframework.context.ApplicationEventPublisher;
+import org.springframework.util.Assert;
+
+/**
+ * A TCP server that tells each new connection the lowest free slot number, as ASCII
+ * digits and {@code \r\n}, and leaves everything after that line to the application.
+ * <p>
+ * A server can be started and stopped any number of times. All methods may be called from
+ * any thread.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+public final class CallosumServer {
+
+	private final Builder settings;
+
+	private final ServerEvents events;
+
+	private final SlotAllocator slotAllocator;
+
+	private final SlotTable slots = new SlotTable();
+
+	private final AtomicLong connectionIds = new AtomicLong();
+
+	private final Object lifecycleMonitor = new Object();
+
+	/**
+	 * The time from a start to the end of the stop, {@code null} between. Written under
+	 * the monitor.
+	 */
+	private volatile @Nullable ServerRun run;
+
+	private CallosumServer(Builder settings) {
+		this.settings = settings;
+		this.slotAllocator = (settings.slotAllocator != null) ? settings.slotAllocator : new LowestSlotAllocator();
+		this.events = new ServerEvents(this, settings.eventPublisher, settings.listenerExecutor);
+	}
+
+	/**
+	 * Create a builder of a server.
+	 * @return a builder with the defaults
+	 */
+	public static Builder builder() {
+		return new Builder();
+	}
+
+	/**
+	 * Start the server. It is bound when this method returns. Starting a server that runs
+	 * does nothing; one that is stopping is started when it has stopped.
+	 * @throws ServerBindException if the server cannot listen on its address
+	 * @throws IllegalStateException if called on an event loop, or by a listener of a
+	 * server that is stopping, other than one of {@link ServerStoppedEvent}
+	 */
+	public void start() {
+		Assert.state(!Schedulers.isInNonBlockingThread(),
+				"CallosumServer.start() waits for the port to be bound, and so cannot be called on an event loop");
+		ServerRun run;
+		ServerRun started = null;
+		synchronized (this.lifecycleMonitor) {
+			run = this.run;
+			while (run != null && run.isStopping()) {
+				if (this.events.isInUserCode()) {
+					Assert.state(run.hasEnded(), "The server is stopping; start it again when it has,"
+							+ " in a listener of ServerStoppedEvent");
+					break;
+				}
+				awaitChange();
+				run = this.run;
+			}
+			if (run == null || run.hasEnded()) {
+				run = new ServerRun(this, this.settings);
+				this.run = run;
+			}
+			else {
+				started = run;
+			}
+		}
+		if (started != null) {
+			started.awaitBound(this.events.isInUserCode());
+		}
+		else {
+			run.start();
+		}
+	}
+
+	/**
+	 * Stop the server at once: open connections are closed, and what has not been flushed
+	 * is dropped. When this method returns, the port refuses connections, no connection
+	 * is open, and every event has been delivered. Listeners are waited for at most ten
+	 * seconds.
+	 * <p>
+	 * Called on an event loop, or by a listener, allocator or handler, this method begins
+	 * to stop the server and returns; {@link ServerStoppedEvent} tells the end.
+	 */
+	public void stop() {
+		stop(Duration.ZERO);
+	}
+
+	/**
+	 * Stop the server, and drain it before: connections end as soon as their peer has
+	 * been quiet for a while and their handler has completed. Those that are left at the
+	 * time-out are closed as by {@link #stop()}, and so are all if that is called
+	 * meanwhile.
+	 * @param timeout how long to drain at most
+	 */
+	public void stop(Duration timeout) {
+		Assert.notNull(timeout, "'timeout' must not be null");
+		Assert.isTrue(!timeout.isNegative(), "'timeout' must not be negative");
+		ServerRun run = this.run;
+		if (run != null) {
+			run.stop(timeout);
+			if (!this.events.mustNotWait()) {
+				run.awaitEnd();
+			}
+		}
+	}
+
+	/**
+	 * Return the address that the server is bound to.
+	 * @return the address, or {@code null} while the server is stopped
+	 */
+	public @Nullable InetSocketAddress address() {
+		ServerRun run = this.run;
+		return (run != null && !run.hasEnded()) ? run.address() : null;
+	}
+
+	/**
+	 * Return whether the server runs: from the moment that it is bound until it has
+	 * stopped.
+	 * @return {@code true} also while it drains
+	 */
+	public boolean isRunning() {
+		return address() != null;
+	}
+
+	/**
+	 * Return the connections that hold a slot.
+	 * @return an unmodifiable snapshot, ordered by slot
+	 */
+	public Collection<CallosumConnection> connections() {
+		return this.slots.connections();
+	}
+
+	@Override
+	public String toString() {
+		return "CallosumServer[address=" + address() + "]";
+	}
+
+	SlotAllocator slotAllocator() {
+		return this.slotAllocator;
+	}
+
+	SlotTable slots() {
+		return this.slots;
+	}
+
+	ServerEvents events() {
+		return this.events;
+	}
+
+	String nextConnectionId() {
+		return "c" + this.connectionIds.incrementAndGet();
+	}
+
+	/**
+	 * A run is over, all its events delivered.
+	 */
+	void ended(ServerRun run) {
+		synchronized (this.lifecycleMonitor) {
+			if (this.run == run) {
+				this.run = null;
+			}
+			this.lifecycleMonitor.notifyAll();
+		}
+	}
+
+	private void awaitChange() {
+		try {
+			this.lifecycleMonitor.wait();
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			throw new IllegalStateException("Interrupted while waiting for the server to stop", ex);
+		}
+	}
+
+	/**
+	 * Builds a {@link CallosumServer}. A builder may be used several times; servers built
+	 * before do not change with it. Not thread-safe.
+	 */
+	public static final class Builder {
+
+		@Nullable String host;
+
+		int port = 4040;
+
+		int backlog = 4096;
+
+		@Nullable Integer maxConnections;
+
+		Duration slotTimeout = Duration.ofSeconds(10);
+
+		Duration shutdownQuietPeriod = Duration.ofSeconds(1);
+
+		@Nullable Integer workerThreads;
+
+		boolean nativeTransport = true;
+
+		@Nullable LoopResources loopResources;
+
+		@Nullable SlotAllocator slotAllocator;
+
+		@Nullable ConnectionHandler connectionHandler;
+
+		List<CallosumTcpServerCustomizer> customizers = new ArrayList<>();
+
+		@Nullable ApplicationEventPublisher eventPublisher;
+
+		@Nullable Executor listenerExecutor;
+
+		private Builder() {
+		}
+
+		private Builder(Builder other) {
+			this.host = other.host;
+			this.port = other.port;
+			this.backlog = other.backlog;
+			this.maxConnections = other.maxConnections;
+			this.slotTimeout = other.slotTimeout;
+			this.shutdownQuietPeriod = other.shutdownQuietPeriod;
+			this.workerThreads = other.workerThreads;
+			this.nativeTransport = other.nativeTransport;
+			this.loopResources = other.loopResources;
+			this.slotAllocator = other.slotAllocator;
+			this.connectionHandler = other.connectionHandler;
+			this.customizers = List.copyOf(other.customizers);
+			this.eventPublisher = other.eventPublisher;
+			this.listenerExecutor = other.listenerExecutor;
+		}
+
+		/**
+		 * Set the host name or address to listen on.
+		 * @param host the host, or {@code null} for every address of this machine, which
+		 * is the default; {@code 0.0.0.0} means every IPv6 address too
+		 * @return this builder
+		 */
+		public Builder host(@Nullable String host) {
+			Assert.isTrue(host == null || !host.isBlank(), "must not be empty; leave it out for every address");
+			this.host = host;
+			return this;
+		}
+
+		/**
+		 * Set the port to listen on.
+		 * @param port the port, 0 to 65535; 0 for any that is free, another one at each
+		 * start. The default is 4040
+		 * @return this builder
+		 */
+		public Builder port(int port) {
+			Assert.isTrue(port >= 0 && port <= 65535, "must be from 0 to 65535");
+			this.port = port;
+			return this;
+		}
+
+		/**
+		 * Set how many connections may wait to be accepted. The system may cap it, on
+		 * Linux by {@code net.core.somaxconn}.
+		 * @param backlog the number, 1 or more; the default is 4096
+		 * @return this builder
+		 */
+		public Builder backlog(int backlog) {
+			Assert.isTrue(backlog > 0, "must be 1 or more");
+			this.backlog = backlog;
+			return this;
+		}
+
+		/**
+		 * Set how many connections may be open at once, those whose TLS handshake is not
+		 * done included. More are closed as soon as they are accepted.
+		 * @param maxConnections the limit, 1 or more, or {@code null} for none, which is
+		 * the default
+		 * @return this builder
+		 */
+		public Builder maxConnections(@Nullable Integer maxConnections) {
+			Assert.isTrue(maxConnections == null || maxConnections > 0, "must be 1 or more; leave it out for no limit");
+			this.maxConnections = maxConnections;
+			return this;
+		}
+
+		/**
+		 * Set how long a connection may wait for its slot, from when it was accepted or
+		 * its TLS handshake was done. It is refused then.
+		 * @param slotTimeout the time-out, more than 0; the default is 10 seconds
+		 * @return this builder
+		 */
+		public Builder slotTimeout(Duration slotTimeout) {
+			this.slotTimeout = positive(slotTimeout);
+			return this;
+		}
+
+		/**
+		 * Set how long a peer must have been quiet until its connection is ended while
+		 * the server drains.
+		 * @param shutdownQuietPeriod the time, more than 0; the default is 1 second
+		 * @return this builder
+		 */
+		public Builder shutdownQuietPeriod(Duration shutdownQuietPeriod) {
+			this.shutdownQuietPeriod = positive(shutdownQuietPeriod);
+			return this;
+		}
+
+		/**
+		 * Set the number of event loops that serve the connections. One more accepts
+		 * them.
+		 * @param workerThreads the number, 1 or more, or {@code null} for Reactor Netty's
+		 * default: one a processor, and four at least
+		 * @return this builder
+		 */
+		public Builder workerThreads(@Nullable Integer workerThreads) {
+			Assert.isTrue(workerThreads == null || workerThreads > 0, "must be 1 or more");
+			this.workerThreads = workerThreads;
+			return this;
+		}
+
+		/**
+		 * Set whether to use a native transport, such as epoll, where there is one.
+		 * @param nativeTransport {@code false} for NIO
+		 * @return this builder
+		 */
+		public Builder nativeTransport(boolean nativeTransport) {
+			this.nativeTransport = nativeTransport;
+			return this;
+		}
+
+		/**
+		 * Set the event loops to use. The server does not dispose them.
+		 * @param loopResources the event loops, or {@code null} for ones of the server's
+		 * own, which are new at each start; the default
+		 * @return this builder
+		 */
+		public Builder loopResources(@Nullable LoopResources loopResources) {
+			this.loopResources = loopResources;
+			return this;
+		}
+
+		/**
+		 * Set who gives a connection its slot where no listener does.
+		 * @param slotAllocator the allocator; the default is a
+		 * {@link LowestSlotAllocator}, the same for all servers that this builder builds
+		 * @return this builder
+		 */
+		public Builder slotAllocator(@Nullable SlotAllocator slotAllocator) {
+			this.slotAllocator = slotAllocator;
+			return this;
+		}
+
+		/**
+		 * Set the owner of the bytes of each connection.
+		 * @param connectionHandler the handler, or {@code null} for none, which is the
+		 * default
+		 * @return this builder
+		 */
+		public Builder connectionHandler(@Nullable ConnectionHandler connectionHandler) {
+			this.connectionHandler = connectionHandler;
+			return this;
+		}
+
+		/**
+		 * Add a customizer of the Reactor Netty server. Customizers are called in the
+		 * order in which they were added.
+		 * @param customizer the customizer
+		 * @return this builder
+		 */
+		public Builder customizer(CallosumTcpServerCustomizer customizer) {
+			Assert.notNull(customizer, "'customizer' must not be null");
+			this.customizers.add(customizer);
+			return this;
+		}
+
+		/**
+		 * Set who takes the events.
+		 * @param eventPublisher the publisher, such as an application context or a
+		 * lambda, or {@code null} for nobody, which is the default
+		 * @return this builder
+		 */
+		public Builder eventPublisher(@Nullable ApplicationEventPublisher eventPublisher) {
+			this.eventPublisher = eventPublisher;
+			return this;
+		}
+
+		/**
+		 * Set where the events of connections are published and the allocator and the
+		 * handler are called, so that they may block. The events of one connection stay
+		 * in order. What the executor rejects runs on a thread of the server's own.
+		 * @param listenerExecutor the executor, or {@code null} for the event loops,
+		 * which is the default
+		 * @return this builder
+		 */
+		public Builder listenerExecutor(@Nullable Executor listenerExecutor) {
+			this.listenerExecutor = listenerExecutor;
+			return this;
+		}
+
+		/**
+		 * Build a server. It is not started.
+		 * @return a new server
+		 */
+		public CallosumServer build() {
+			return new CallosumServer(new Builder(this));
+		}
+
+		private static Duration positive(Duration duration) {
+			Assert.isTrue(!duration.isNegative() && !duration.isZero(), "must be more than 0");
+			return duration;
+		}
+
+	}
+
+}

@@ -1,0 +1,52 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import org.springframework.context.ApplicationEvent;
+
+/**
+ * An event of a {@link CallosumServer}, which is its source. Events are published on the
+ * event loop of the connection that they are about, where listeners must not block,
+ * unless the server was given an executor for its listeners.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+public abstract class CallosumServerEvent extends ApplicationEvent {
+
+	CallosumServerEvent(CallosumServer server) {
+		super(server);
+	}
+
+	/**
+	 * Return the server that published the event.
+	 * @return the server
+	 */
+	public final CallosumServer getServer() {
+		return (CallosumServer) getSource();
+	}
+
+	@Override
+	public String toString() {
+		return getClass().getSimpleName() + "[" + describe() + "]";
+	}
+
+	String describe() {
+		return "address=" + getServer().address();
+	}
+
+}

@@ -1,0 +1,42 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import reactor.netty.tcp.TcpServer;
+
+/**
+ * Customizes the Reactor Netty {@link TcpServer} that carries a {@link CallosumServer}.
+ * Customizers are called at each start of the server, after its own settings were applied
+ * and before it adds its handlers and event loops, which a customizer therefore cannot
+ * replace. Where there are several, they are called in order, each with the result of the
+ * one before.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+@FunctionalInterface
+public interface CallosumTcpServerCustomizer {
+
+	/**
+	 * Customize the server. {@code TcpServer} is immutable: what counts is the returned
+	 * one.
+	 * @param server the server to customize
+	 * @return the customized server
+	 */
+	TcpServer customize(TcpServer server);
+
+}

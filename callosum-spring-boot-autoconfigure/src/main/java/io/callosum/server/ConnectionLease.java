@@ -1,0 +1,833 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.io.IOException;
+import java.net.SocketAddress;
+import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
+
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.concurrent.ScheduledFuture;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+import org.reactivestreams.Subscription;
+import reactor.core.CoreSubscriber;
+import reactor.core.publisher.Operators;
+import reactor.netty.channel.AbortedException;
+import reactor.netty.channel.ChannelOperations;
+
+import io.callosum.server.SlotFreeEvent.Reason;
+import io.callosum.server.SlotRequestEvent.Answer;
+
+/**
+ * The life of one connection. The lease owns the slot of its connection from before the
+ * allocator is asked until the slot is back, with one atomic state, so that a slot is
+ * freed exactly once whoever is first: the answer, the time-out or the end of the
+ * connection.
+ * <p>
+ * Methods marked <em>serial</em> run in the {@link SerialExecutor} of the connection: one
+ * after another, where its listeners run.
+ */
+final class ConnectionLease {
+
+	private static final Log logger = LogFactory.getLog(ConnectionLease.class);
+
+	private static final AtomicReferenceFieldUpdater<ConnectionLease, State> STATE = AtomicReferenceFieldUpdater
+		.newUpdater(ConnectionLease.class, State.class, "state");
+
+	private static final AtomicReferenceFieldUpdater<ConnectionLease, Progress> ANSWER = AtomicReferenceFieldUpdater
+		.newUpdater(ConnectionLease.class, Progress.class, "answer");
+
+	private static final AtomicReferenceFieldUpdater<ConnectionLease, Reason> REASON = AtomicReferenceFieldUpdater
+		.newUpdater(ConnectionLease.class, Reason.class, "reason");
+
+	/**
+	 * How long what a peer still sends is discarded once its answer is complete: closing
+	 * a socket with unread bytes resets it, and the peer may lose the answer.
+	 */
+	private static final Duration LINGER = Duration.ofSeconds(1);
+
+	/**
+	 * The same while the server drains, when the peer has been quiet for a while.
+	 */
+	private static final Duration LINGER_WHILE_DRAINING = Duration.ofMillis(250);
+
+	private final ServerRun run;
+
+	private final Channel channel;
+
+	private final String id;
+
+	private final SerialExecutor serial;
+
+	private final ReadAheadHandler readAhead;
+
+	private volatile State state = State.REQUESTED;
+
+	private volatile Progress answer = Progress.PENDING;
+
+	/**
+	 * Who or what ended the connection, {@code null} while it lives.
+	 */
+	private volatile @Nullable Reason reason;
+
+	private @Nullable ChannelOperations<?, ?> operations;
+
+	private @Nullable SlotRequest request;
+
+	private @Nullable LeasedConnection connection;
+
+	private volatile @Nullable ScheduledFuture<?> timeout;
+
+	private long deadline;
+
+	/**
+	 * Whether the slot is one that {@link SlotAllocator#allocate} returned.
+	 */
+	private boolean allocated;
+
+	/**
+	 * Whether it was told why the connection is refused. Serial.
+	 */
+	private boolean refusalTold;
+
+	/**
+	 * Whether the channel is closed. Serial.
+	 */
+	private boolean gone;
+
+	/**
+	 * Whether the limits still count this connection. Serial.
+	 */
+	private boolean counted = true;
+
+	private volatile @Nullable HandlerSubscriber handling;
+
+	/**
+	 * Leases that wait for the slot of this one. Guarded by the {@link SlotTable}.
+	 */
+	private @Nullable List<ConnectionLease> successors;
+
+	ConnectionLease(ServerRun run, Channel channel, String id) {
+		this.run = run;
+		this.channel = channel;
+		this.id = id;
+		this.serial = new SerialExecutor(run.events(), channel.eventLoop());
+		this.readAhead = new ReadAheadHandler(this);
+	}
+
+	ReadAheadHandler readAhead() {
+		return this.readAhead;
+	}
+
+	Channel channel() {
+		return this.channel;
+	}
+
+	ServerRun run() {
+		return this.run;
+	}
+
+	/**
+	 * Return the connection as the application sees it. There is one as soon as a slot
+	 * was assigned.
+	 * @return the connection
+	 */
+	LeasedConnection connection() {
+		LeasedConnection connection = this.connection;
+		if (connection == null) {
+			throw new IllegalStateException("The connection has no slot");
+		}
+		return connection;
+	}
+
+	// Asking for a slot
+
+	/**
+	 * Begin: the connection is ready, its handshake done. Called on the event loop.
+	 */
+	void begin() {
+		SocketAddress remoteAddress = this.channel.remoteAddress();
+		SocketAddress localAddress = this.channel.localAddress();
+		if (remoteAddress == null || localAddress == null) {
+			// The system has forgotten the peer already
+			this.channel.close();
+			return;
+		}
+		this.operations = ChannelOperations.get(this.channel);
+		this.request = new SlotRequest(this.id, remoteAddress, localAddress);
+		this.deadline = System.nanoTime() + this.run.settings().slotTimeout.toNanos();
+		if (!this.run.events().isOnEventLoop()) {
+			scheduleTimeout();
+		}
+		this.serial.execute(this::requestSlot);
+	}
+
+	private void requestSlot() {
+		if (this.state != State.REQUESTED) {
+			ANSWER.set(this, Progress.ARRIVED);
+			return;
+		}
+		if (this.run.hasTooManyOverdueAnswers()) {
+			answerArrived();
+			refuse(new IllegalStateException("More than " + ServerRun.MAX_OVERDUE_ANSWERS
+					+ " slot requests are overdue: whoever answers them does not keep up"));
+			return;
+		}
+		SlotRequestEvent event = new SlotRequestEvent(this.run.server(), request());
+		Throwable error = this.run.events().publish(event);
+		Answer answer = event.endPublication();
+		if (error != null) {
+			if (answer instanceof Answer.Assigned assigned) {
+				refuse(error);
+				assigned(assigned.slot(), false);
+			}
+			else {
+				answerArrived();
+				refuse(error);
+			}
+		}
+		else if (answer instanceof Answer.Assigned assigned) {
+			assigned(assigned.slot(), false);
+		}
+		else if (answer instanceof Answer.Rejected rejected) {
+			answerArrived();
+			refuse(rejected.cause());
+		}
+		else if (answer instanceof Answer.Deferred deferred) {
+			scheduleTimeout();
+			subscribe(deferred.slot());
+		}
+		else {
+			allocate();
+		}
+	}
+
+	private void subscribe(Publisher<Integer> slot) {
+		AnswerSubscriber subscriber = new AnswerSubscriber();
+		Throwable error = this.run.events().call(() -> slot.subscribe(subscriber));
+		if (error != null) {
+			subscriber.onError(error);
+		}
+	}
+
+	private void allocate() {
+		SlotAllocator allocator = this.run.server().slotAllocator();
+		int[] slot = new int[1];
+		Throwable error = this.run.events().call(() -> slot[0] = allocator.allocate(request()));
+		if (error != null) {
+			answerArrived();
+			refuse(error);
+		}
+		else {
+			assigned(slot[0], true);
+		}
+	}
+
+	/**
+	 * Take the slot that was assigned. Serial.
+	 */
+	private void assigned(int slot, boolean allocated) {
+		answerArrived();
+		if (slot < 0) {
+			refuse(new IllegalStateException("The slot assigned is negative: " + slot));
+			return;
+		}
+		this.allocated = allocated;
+		this.connection = new LeasedConnection(this, request(), slot);
+		switch (this.run.server().slots().hold(slot, this)) {
+			case HELD -> held();
+			case WAITING -> scheduleTimeout();
+			case TAKEN -> taken(slot);
+		}
+	}
+
+	/**
+	 * The {@link SlotFreeEvent} of the slot's last holder has been published.
+	 * @param slot the slot
+	 * @param held whether this lease holds the slot now
+	 */
+	void waited(int slot, boolean held) {
+		this.serial.execute(() -> {
+			if (held) {
+				held();
+			}
+			else {
+				taken(slot);
+			}
+		});
+	}
+
+	private void taken(int slot) {
+		this.connection = null;
+		ConnectionLease holder = this.run.server().slots().holder(slot);
+		refuse(new IllegalStateException("Slot " + slot + " was assigned, but "
+				+ ((holder != null) ? "connection " + holder.id : "another") + " holds it"));
+	}
+
+	/**
+	 * The slot is held. Serial.
+	 */
+	private void held() {
+		if (System.nanoTime() - this.deadline > 0) {
+			timedOut();
+		}
+		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
+			cancelTimeout();
+			writeSlotLine();
+		}
+		else {
+			if (this.gone) {
+				this.run.add(this);
+			}
+			free();
+		}
+	}
+
+	/**
+	 * Refuse the connection. Serial.
+	 */
+	private void refuse(Throwable error) {
+		Throwable cause = ServerEvents.unwrap(error);
+		boolean refused = abandon(Reason.REFUSED);
+		cancelTimeout();
+		boolean told = this.refusalTold
+				|| (!refused && (this.reason == Reason.SLOT_TIMEOUT || this.reason == Reason.SERVER_STOPPED));
+		this.refusalTold = true;
+		if (!told && !(cause instanceof NoSlotAvailableException)) {
+			this.run.events().report(ErrorKind.SLOT_REQUEST, cause, this.id);
+		}
+	}
+
+	/**
+	 * Give up the request, unless a slot is held already: from now on, a slot that is
+	 * assigned is freed at once. Any thread.
+	 */
+	private boolean abandon(Reason reason) {
+		if (!STATE.compareAndSet(this, State.REQUESTED, State.ABANDONED)) {
+			return false;
+		}
+		close(reason);
+		return true;
+	}
+
+	private void scheduleTimeout() {
+		if (this.timeout == null) {
+			long delay = this.deadline - System.nanoTime();
+			try {
+				this.timeout = this.channel.eventLoop().schedule(this::timedOut, delay, TimeUnit.NANOSECONDS);
+			}
+			catch (RejectedExecutionException ex) {
+				logger.trace("The event loop has ended", ex);
+			}
+		}
+	}
+
+	private void cancelTimeout() {
+		ScheduledFuture<?> timeout = this.timeout;
+		if (timeout != null) {
+			timeout.cancel(false);
+		}
+	}
+
+	private void timedOut() {
+		if (abandon(Reason.SLOT_TIMEOUT)) {
+			Duration slotTimeout = this.run.settings().slotTimeout;
+			this.run.events()
+				.report(ErrorKind.SLOT_TIMEOUT,
+						new TimeoutException("No slot was assigned within " + slotTimeout.toMillis() + " ms"), this.id);
+		}
+		if (ANSWER.compareAndSet(this, Progress.PENDING, Progress.OVERDUE)) {
+			this.run.answerOverdue();
+		}
+	}
+
+	private void answerArrived() {
+		if (ANSWER.getAndSet(this, Progress.ARRIVED) == Progress.OVERDUE) {
+			this.run.overdueAnswerArrived();
+		}
+	}
+
+	// Living with it
+
+	private void writeSlotLine() {
+		LeasedConnection connection = connection();
+		this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), connection.slot() + "\r\n"))
+			.addListener((ChannelFuture write) -> {
+				if (write.isSuccess()) {
+					this.serial.execute(this::connected);
+				}
+				else {
+					failing(write.cause());
+					this.channel.close();
+				}
+			});
+		connection.slotLineIssued();
+	}
+
+	/**
+	 * The slot line has been written. Serial.
+	 */
+	private void connected() {
+		if (this.state != State.HELD) {
+			return;
+		}
+		LeasedConnection connection = connection();
+		ConnectionHandler handler = this.run.settings().connectionHandler;
+		connection.beginListeners(handler == null);
+		this.run.events().publishAndReport(new ConnectionEvent(this.run.server(), connection), this.id);
+		boolean unclaimed = connection.endListeners();
+		if (handler != null && this.reason == null && !this.run.isStopping()) {
+			connection.beginHandler();
+			handle(handler, connection);
+		}
+		else if (unclaimed) {
+			this.readAhead.discard();
+		}
+	}
+
+	private void handle(ConnectionHandler handler, CallosumConnection connection) {
+		HandlerSubscriber subscriber = new HandlerSubscriber();
+		this.handling = subscriber;
+		Throwable error = this.run.events().call(() -> {
+			Publisher<Void> publisher = handler.handle(connection);
+			if (publisher == null) {
+				throw new IllegalStateException(handler.getClass().getName() + " returned null");
+			}
+			publisher.subscribe(subscriber);
+		});
+		if (error != null) {
+			subscriber.onError(error);
+		}
+	}
+
+	// Ending it
+
+	/**
+	 * Close the connection at once. Any thread.
+	 * @param reason why, if nothing else has ended it yet
+	 */
+	void close(Reason reason) {
+		REASON.compareAndSet(this, null, reason);
+		onEventLoop(() -> {
+			ChannelOutboundBuffer queued = this.channel.unsafe().outboundBuffer();
+			if (queued != null && queued.totalPendingWriteBytes() > 0) {
+				// Not through the pipeline: a TLS handler would wait for its peer to read
+				this.channel.unsafe().close(this.channel.unsafe().voidPromise());
+			}
+			else {
+				this.channel.close();
+			}
+		});
+	}
+
+	/**
+	 * The connection fails, and is about to be closed for it. Event loop.
+	 */
+	void failing(Throwable cause) {
+		if (!(cause instanceof ClosedChannelException)) {
+			REASON.compareAndSet(this, null, isPeerGone(cause) ? Reason.PEER_RESET : Reason.CONNECTION_FAILED);
+		}
+	}
+
+	/**
+	 * The connection has failed before it was ready. Event loop.
+	 */
+	void handshakeFailed(Throwable cause) {
+		if (!isPeerGone(cause)) {
+			this.run.events().report(ErrorKind.HANDSHAKE, cause, this.id);
+		}
+		this.channel.close();
+	}
+
+	/**
+	 * Return whether an error only says that the connection is no more.
+	 */
+	static boolean isPeerGone(Throwable error) {
+		if (error instanceof ClosedChannelException || error instanceof AbortedException) {
+			return true;
+		}
+		String message = error.getMessage();
+		// The transports and the JDK agree on no more than these words of the system
+		return error instanceof IOException && message != null && (message.contains("Connection reset")
+				|| message.contains("Broken pipe") || message.contains("timed out") || message.contains("No route"));
+	}
+
+	/**
+	 * End the connection in good order: flush, shut the output, discard what still comes
+	 * in for a while, close. Any thread.
+	 */
+	private void finish(Reason reason) {
+		if (!REASON.compareAndSet(this, null, reason)) {
+			return;
+		}
+		onEventLoop(() -> {
+			this.readAhead.discard();
+			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> {
+				SslHandler sslHandler = this.channel.pipeline().get(SslHandler.class);
+				if (!flush.isSuccess()) {
+					this.channel.close();
+				}
+				else if (sslHandler != null) {
+					sslHandler.closeOutbound().addListener((closeNotify) -> shutdownOutput());
+				}
+				else {
+					shutdownOutput();
+				}
+			});
+		});
+	}
+
+	private void shutdownOutput() {
+		if (this.channel instanceof DuplexChannel duplexChannel) {
+			duplexChannel.shutdownOutput();
+		}
+		Duration linger = this.run.isStopping() ? LINGER_WHILE_DRAINING : LINGER;
+		this.channel.eventLoop().schedule(() -> this.channel.close(), linger.toMillis(), TimeUnit.MILLISECONDS);
+	}
+
+	/**
+	 * The channel is closed. Event loop.
+	 */
+	void closed() {
+		REASON.compareAndSet(this, null, Reason.PEER_CLOSED);
+		this.readAhead.gather();
+		this.serial.execute(this::ended);
+	}
+
+	private void ended() {
+		this.gone = true;
+		HandlerSubscriber handling = this.handling;
+		if (handling != null) {
+			handling.cancel();
+		}
+		if (STATE.compareAndSet(this, State.HELD, State.FREEING)) {
+			free();
+		}
+		else {
+			STATE.compareAndSet(this, State.REQUESTED, State.ABANDONED);
+			settle();
+		}
+		this.readAhead.release();
+	}
+
+	/**
+	 * Free the slot: first the event, then everything else. Serial.
+	 */
+	private void free() {
+		this.state = State.FREEING;
+		LeasedConnection connection = connection();
+		Reason reason = this.reason;
+		this.run.events()
+			.publishAndReport(new SlotFreeEvent(this.run.server(), connection,
+					(reason != null) ? reason : Reason.CONNECTION_FAILED), this.id);
+		this.run.server().slots().free(connection.slot(), this);
+		if (this.allocated) {
+			Throwable error = this.run.events()
+				.call(() -> this.run.server().slotAllocator().release(connection.slot()));
+			if (error != null) {
+				this.run.events().report(ErrorKind.RELEASE, error, this.id);
+			}
+		}
+		this.state = State.ENDED;
+		settle();
+	}
+
+	private void settle() {
+		if (this.gone && this.counted) {
+			this.counted = false;
+			this.run.countDown(this);
+		}
+		this.run.server().slots().leave(this);
+		if (this.gone) {
+			this.run.remove(this);
+		}
+	}
+
+	// Draining
+
+	/**
+	 * End the connection as soon as its peer has been quiet for a while. Any thread.
+	 */
+	void drain() {
+		if (!abandon(Reason.SERVER_STOPPED)) {
+			onEventLoop(() -> {
+				this.readAhead.isQuiet();
+				scheduleDraining(this::drainWhenQuiet);
+			});
+		}
+	}
+
+	private void scheduleDraining(Runnable task) {
+		this.channel.eventLoop()
+			.schedule(task, this.run.settings().shutdownQuietPeriod.toNanos(), TimeUnit.NANOSECONDS);
+	}
+
+	private void drainWhenQuiet() {
+		LeasedConnection connection = this.connection;
+		if (!this.channel.isActive() || connection == null) {
+			return;
+		}
+		if (!this.readAhead.isQuiet()) {
+			scheduleDraining(this::drainWhenQuiet);
+			return;
+		}
+		boolean claimed = connection.completeInbound();
+		if (this.handling == null) {
+			if (claimed) {
+				scheduleDraining(this::flushAndClose);
+			}
+			else {
+				flushAndClose();
+			}
+		}
+	}
+
+	private void flushAndClose() {
+		if (REASON.compareAndSet(this, null, Reason.SERVER_STOPPED)) {
+			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> this.channel.close());
+		}
+	}
+
+	// Waiting for the slot of another lease, see SlotTable
+
+	boolean isBeingFreed() {
+		return this.state == State.FREEING;
+	}
+
+	void addSuccessor(ConnectionLease lease) {
+		if (this.successors == null) {
+			this.successors = new ArrayList<>(1);
+		}
+		this.successors.add(lease);
+	}
+
+	List<ConnectionLease> removeSuccessors() {
+		List<ConnectionLease> successors = this.successors;
+		this.successors = null;
+		return (successors != null) ? successors : List.of();
+	}
+
+	/**
+	 * Run a task on the event loop, at once if this is it. A task that comes when the
+	 * loop has ended is dropped: its channels were closed before.
+	 */
+	void onEventLoop(Runnable task) {
+		if (this.channel.eventLoop().inEventLoop()) {
+			task.run();
+			return;
+		}
+		try {
+			this.channel.eventLoop().execute(task);
+		}
+		catch (RejectedExecutionException ex) {
+			logger.trace("The event loop has ended", ex);
+		}
+	}
+
+	/**
+	 * The same, but a task that comes when the loop has ended runs on this thread.
+	 */
+	void onEventLoopOrHere(Runnable task) {
+		if (!this.channel.eventLoop().isShutdown()) {
+			try {
+				if (this.channel.eventLoop().inEventLoop()) {
+					task.run();
+				}
+				else {
+					this.channel.eventLoop().execute(task);
+				}
+				return;
+			}
+			catch (RejectedExecutionException ex) {
+				logger.trace("The event loop has ended", ex);
+			}
+		}
+		task.run();
+	}
+
+	private enum State {
+
+		/**
+		 * No slot is held yet.
+		 */
+		REQUESTED,
+
+		/**
+		 * No slot will be kept: refused, too late, or closed before.
+		 */
+		ABANDONED,
+
+		/**
+		 * The connection holds a slot.
+		 */
+		HELD,
+
+		/**
+		 * The connection is gone, the event that says so is being published.
+		 */
+		FREEING,
+
+		/**
+		 * The slot is back.
+		 */
+		ENDED
+
+	}
+
+	/**
+	 * Where the answer to the slot request is.
+	 */
+	private enum Progress {
+
+		PENDING, OVERDUE, ARRIVED
+
+	}
+
+	/**
+	 * Takes the first element as the answer, and never cancels: a cancelled answer could
+	 * be a slot that nobody frees.
+	 */
+	private final class AnswerSubscriber implements CoreSubscriber<Integer> {
+
+		private final AtomicBoolean answered = new AtomicBoolean();
+
+		@Override
+		public void onSubscribe(Subscription subscription) {
+			// All that there is, so that the source comes to its end
+			subscription.request(Long.MAX_VALUE);
+		}
+
+		@Override
+		public void onNext(Integer slot) {
+			if (this.answered.compareAndSet(false, true)) {
+				ConnectionLease.this.serial.execute(() -> assigned(slot, false));
+			}
+		}
+
+		@Override
+		public void onError(Throwable error) {
+			if (this.answered.compareAndSet(false, true)) {
+				ConnectionLease.this.serial.execute(() -> {
+					answerArrived();
+					refuse(error);
+				});
+			}
+		}
+
+		@Override
+		public void onComplete() {
+			onError(new IllegalStateException("The publisher of the slot completed without a slot"));
+		}
+
+	}
+
+	/**
+	 * Waits for the end of the handler's publisher.
+	 */
+	private final class HandlerSubscriber implements CoreSubscriber<Void> {
+
+		private final AtomicReference<@Nullable Subscription> subscription = new AtomicReference<>();
+
+		private final AtomicBoolean ended = new AtomicBoolean();
+
+		@Override
+		public void onSubscribe(Subscription subscription) {
+			if (this.subscription.compareAndSet(null, subscription)) {
+				subscription.request(Long.MAX_VALUE);
+			}
+			else {
+				subscription.cancel();
+			}
+		}
+
+		@Override
+		public void onNext(Void ignored) {
+		}
+
+		@Override
+		public void onError(Throwable error) {
+			if (!this.ended.compareAndSet(false, true)) {
+				return;
+			}
+			Throwable cause = ServerEvents.unwrap(error);
+			if (isPeerGone(cause)) {
+				close(Reason.PEER_RESET);
+			}
+			else {
+				close(Reason.HANDLER_FAILED);
+				ConnectionLease.this.run.events().report(ErrorKind.HANDLER, cause, ConnectionLease.this.id);
+			}
+		}
+
+		@Override
+		public void onComplete() {
+			if (this.ended.compareAndSet(false, true)) {
+				finish(Reason.HANDLER_COMPLETED);
+			}
+		}
+
+		void cancel() {
+			Subscription subscription = this.subscription.getAndSet(Operators.cancelledSubscription());
+			if (this.ended.compareAndSet(false, true) && subscription != null) {
+				Throwable error = ConnectionLease.this.run.events().call(subscription::cancel);
+				if (error != null) {
+					ConnectionLease.this.run.events().report(ErrorKind.HANDLER, error, ConnectionLease.this.id);
+				}
+			}
+		}
+
+	}
+
+	/**
+	 * Return the connection as Reactor Netty sees it.
+	 * @return the connection
+	 */
+	ChannelOperations<?, ?> operations() {
+		ChannelOperations<?, ?> operations = this.operations;
+		if (operations == null) {
+			throw new IllegalStateException("The connection is not ready");
+		}
+		return operations;
+	}
+
+	private SlotRequest request() {
+		SlotRequest request = this.request;
+		if (request == null) {
+			throw new IllegalStateException("The connection is not ready");
+		}
+		return request;
+	}
+
+}

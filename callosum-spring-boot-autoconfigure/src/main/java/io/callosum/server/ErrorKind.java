@@ -1,0 +1,51 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+/**
+ * What a server can report as an error. Each kind has a log rate of its own.
+ */
+enum ErrorKind {
+
+	SLOT_REQUEST("Refused a connection", true),
+
+	SLOT_TIMEOUT("Refused a connection that was not given a slot in time", false),
+
+	LISTENER("An event listener failed", true),
+
+	RELEASE("The slot allocator failed to release a slot", true),
+
+	HANDLER("The connection handler failed", true),
+
+	ACCEPT("Cannot accept connections", false),
+
+	HANDSHAKE("A TLS handshake failed", false);
+
+	final String message;
+
+	/**
+	 * Whether the stack trace tells more than the message: not where the cause is the
+	 * peer or the system.
+	 */
+	final boolean logsStackTrace;
+
+	ErrorKind(String message, boolean logsStackTrace) {
+		this.message = message;
+		this.logsStackTrace = logsStackTrace;
+	}
+
+}

@@ -1,0 +1,250 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.ArrayDeque;
+import java.util.Queue;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.util.ReferenceCountUtil;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
+ * connection that is not being read never learns that its peer has gone. What is read
+ * before anyone asks for it is held here, in order, and not further down, so that codecs
+ * which the owner of the bytes adds still get every byte.
+ * <p>
+ * Used on the event loop only, except where noted.
+ */
+final class ReadAheadHandler extends ChannelDuplexHandler {
+
+	/**
+	 * How many bytes are held while nobody asks for them.
+	 */
+	private static final int LIMIT = 64 * 1024;
+
+	/**
+	 * What a message counts for at least: a peer that sends byte by byte must not make
+	 * the server hold one buffer a byte.
+	 */
+	private static final int MESSAGE_COST = 64;
+
+	private final ConnectionLease lease;
+
+	private @Nullable ChannelHandlerContext context;
+
+	private @Nullable Queue<Object> held;
+
+	private int heldBytes;
+
+	/**
+	 * Whether a read came from downstream that has not got a message yet.
+	 */
+	private boolean wanted;
+
+	private boolean passing;
+
+	private boolean passed;
+
+	private boolean discarding;
+
+	private boolean active;
+
+	/**
+	 * Whether nothing was read since the last question.
+	 */
+	private boolean quiet;
+
+	private @Nullable InboundRelay relay;
+
+	ReadAheadHandler(ConnectionLease lease) {
+		this.lease = lease;
+	}
+
+	@Override
+	public void handlerAdded(ChannelHandlerContext ctx) {
+		this.context = ctx;
+	}
+
+	/**
+	 * The connection is ready; with TLS, its handshake is done.
+	 */
+	@Override
+	public void channelActive(ChannelHandlerContext ctx) {
+		this.active = true;
+		ctx.fireChannelActive();
+		this.lease.begin();
+		ctx.read();
+	}
+
+	@Override
+	public void read(ChannelHandlerContext ctx) {
+		this.wanted = true;
+		pass(ctx);
+	}
+
+	@Override
+	public void channelRead(ChannelHandlerContext ctx, Object message) {
+		this.quiet = false;
+		if (this.discarding) {
+			ReferenceCountUtil.release(message);
+		}
+		else if (this.heldBytes == 0 && isWanted(ctx)) {
+			this.wanted = false;
+			this.passed = true;
+			ctx.fireChannelRead(message);
+		}
+		else {
+			if (this.held == null) {
+				this.held = new ArrayDeque<>();
+			}
+			this.held.add(message);
+			this.heldBytes += cost(message);
+		}
+	}
+
+	@Override
+	public void channelReadComplete(ChannelHandlerContext ctx) {
+		if (this.passed) {
+			this.passed = false;
+			ctx.fireChannelReadComplete();
+		}
+		readAhead(ctx);
+	}
+
+	@Override
+	public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+		if (!this.active) {
+			this.lease.handshakeFailed(cause);
+			return;
+		}
+		this.lease.failing(cause);
+		// Reactor Netty logs an error that it has no subscriber for, at the peer's rate
+		if (this.relay != null && this.relay.isReceiving()) {
+			this.relay.gather();
+			ctx.fireExceptionCaught(cause);
+		}
+		ctx.close();
+	}
+
+	/**
+	 * The connection has ended: keep what its owner has not asked for yet.
+	 */
+	void gather() {
+		if (this.relay != null) {
+			this.relay.gather();
+		}
+	}
+
+	/**
+	 * Give the bytes to their owner.
+	 */
+	void claimedBy(InboundRelay relay) {
+		this.relay = relay;
+	}
+
+	/**
+	 * Read and discard from now on. Any thread.
+	 */
+	void discard() {
+		this.lease.onEventLoop(() -> {
+			ChannelHandlerContext ctx = this.context;
+			if (!this.discarding && ctx != null) {
+				this.discarding = true;
+				releaseHeld();
+				readAhead(ctx);
+			}
+		});
+	}
+
+	/**
+	 * Return what is held, for a connection that is closed.
+	 */
+	@Nullable Object poll() {
+		Object message = (this.held != null) ? this.held.poll() : null;
+		if (message != null) {
+			this.heldBytes -= cost(message);
+		}
+		return message;
+	}
+
+	/**
+	 * Return whether nothing was read since the last call.
+	 */
+	boolean isQuiet() {
+		boolean quiet = this.quiet;
+		this.quiet = true;
+		return quiet;
+	}
+
+	/**
+	 * Release what nobody will ask for any more. Any thread.
+	 */
+	void release() {
+		this.lease.onEventLoop(this::releaseHeld);
+	}
+
+	private void releaseHeld() {
+		Object message;
+		while ((message = poll()) != null) {
+			ReferenceCountUtil.release(message);
+		}
+		this.held = null;
+	}
+
+	private boolean isWanted(ChannelHandlerContext ctx) {
+		// Reactor Netty turns automatic reading on and off with the demand
+		return this.wanted || ctx.channel().config().isAutoRead();
+	}
+
+	private void pass(ChannelHandlerContext ctx) {
+		if (this.passing) {
+			return;
+		}
+		this.passing = true;
+		try {
+			boolean passed = false;
+			Object message;
+			while (isWanted(ctx) && (message = poll()) != null) {
+				this.wanted = false;
+				passed = true;
+				ctx.fireChannelRead(message);
+			}
+			if (passed) {
+				ctx.fireChannelReadComplete();
+			}
+		}
+		finally {
+			this.passing = false;
+		}
+		readAhead(ctx);
+	}
+
+	private void readAhead(ChannelHandlerContext ctx) {
+		if (this.heldBytes < LIMIT && ctx.channel().isActive()) {
+			ctx.read();
+		}
+	}
+
+	private static int cost(Object message) {
+		return (message instanceof ByteBuf buffer) ? Math.max(buffer.readableBytes(), MESSAGE_COST) : MESSAGE_COST;
+	}
+
+}

@@ -1,0 +1,252 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.lang.reflect.UndeclaredThrowableException;
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import io.netty.channel.EventLoop;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import reactor.core.Exceptions;
+import reactor.core.scheduler.Schedulers;
+
+import org.springframework.context.ApplicationEventPublisher;
+
+/**
+ * The way from the server to the application: publishes events, calls user code and
+ * reports errors, so that nothing that user code throws gets any further.
+ */
+final class ServerEvents {
+
+	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+
+	private static final long SLOW_NANOS = Duration.ofMillis(100).toNanos();
+
+	private final CallosumServer server;
+
+	private final @Nullable ApplicationEventPublisher publisher;
+
+	private final @Nullable Executor listenerExecutor;
+
+	/**
+	 * Takes what an executor rejects or an event loop that has ended cannot run any more.
+	 * Its thread ends by itself when there is nothing to do.
+	 */
+	private final ThreadPoolExecutor ownThread;
+
+	/**
+	 * Set while this thread runs user code on behalf of this server.
+	 */
+	private final ThreadLocal<Boolean> inUserCode = new ThreadLocal<>();
+
+	private final Map<ErrorKind, ThrottledLog> errorLogs = new EnumMap<>(ErrorKind.class);
+
+	private final ThrottledLog errorListenerLog = new ThrottledLog(logger::error);
+
+	private final ThrottledLog slowListenerLog = new ThrottledLog(logger::warn);
+
+	/**
+	 * Errors that have been handed to the executor and not yet been published.
+	 */
+	private final AtomicInteger pendingErrors = new AtomicInteger();
+
+	ServerEvents(CallosumServer server, @Nullable ApplicationEventPublisher publisher,
+			@Nullable Executor listenerExecutor) {
+		this.server = server;
+		this.publisher = publisher;
+		this.listenerExecutor = listenerExecutor;
+		this.ownThread = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), (task) -> {
+			Thread thread = new Thread(task, "callosum-events");
+			thread.setDaemon(true);
+			return thread;
+		});
+		this.ownThread.allowCoreThreadTimeOut(true);
+		for (ErrorKind kind : ErrorKind.values()) {
+			this.errorLogs.put(kind, new ThrottledLog(logger::warn));
+		}
+	}
+
+	/**
+	 * Return whether listeners run on the event loops.
+	 * @return {@code false} if they have an executor of their own
+	 */
+	boolean isOnEventLoop() {
+		return this.listenerExecutor == null;
+	}
+
+	/**
+	 * Run a task where the listeners of a connection run. The task is never lost: where
+	 * it cannot run there it does on a thread of the server's own.
+	 * @param eventLoop the event loop of the connection
+	 * @param task the task
+	 */
+	void execute(EventLoop eventLoop, Runnable task) {
+		Executor executor = (this.listenerExecutor != null) ? this.listenerExecutor : eventLoop;
+		try {
+			executor.execute(task);
+		}
+		catch (Throwable ex) {
+			// Also an Error: a thread that could not be created
+			executeOnOwnThread(task);
+		}
+	}
+
+	void executeOnOwnThread(Runnable task) {
+		this.ownThread.execute(task);
+	}
+
+	/**
+	 * Publish an event.
+	 * @param event the event
+	 * @return what a listener threw, or {@code null} if all have returned
+	 */
+	@Nullable Throwable publish(CallosumServerEvent event) {
+		ApplicationEventPublisher publisher = this.publisher;
+		if (publisher == null) {
+			return null;
+		}
+		long start = System.nanoTime();
+		try {
+			return call(() -> publisher.publishEvent(event));
+		}
+		finally {
+			long nanos = System.nanoTime() - start;
+			if (nanos > SLOW_NANOS && Schedulers.isInNonBlockingThread()) {
+				this.slowListenerLog.log("The listeners of " + event.getClass().getSimpleName()
+						+ " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
+						+ " ms, and with it all its connections. If listeners have to block, let them run on an"
+						+ " executor: callosum.server.listener-execution=task-executor", null);
+			}
+		}
+	}
+
+	/**
+	 * Publish an event, and report what a listener throws.
+	 * @param event the event
+	 * @param connectionId the connection that the event is about, if any
+	 */
+	void publishAndReport(CallosumServerEvent event, @Nullable String connectionId) {
+		Throwable error = publish(event);
+		if (error != null) {
+			report(ErrorKind.LISTENER, error, connectionId);
+		}
+	}
+
+	/**
+	 * Call user code.
+	 * @param code the code
+	 * @return what it threw, unwrapped, or {@code null}
+	 */
+	@Nullable Throwable call(Runnable code) {
+		Boolean outer = this.inUserCode.get();
+		this.inUserCode.set(Boolean.TRUE);
+		try {
+			code.run();
+			return null;
+		}
+		catch (Throwable ex) {
+			return unwrap(ex);
+		}
+		finally {
+			if (outer == null) {
+				this.inUserCode.remove();
+			}
+		}
+	}
+
+	/**
+	 * Return whether the current thread must not wait for this server: it is an event
+	 * loop, or runs user code that the server waits for.
+	 * @return whether waiting could end in a deadlock
+	 */
+	boolean mustNotWait() {
+		return isInUserCode() || Schedulers.isInNonBlockingThread();
+	}
+
+	boolean isInUserCode() {
+		return this.inUserCode.get() != null;
+	}
+
+	/**
+	 * Log an error, as far as the rate allows, and publish it as
+	 * {@link ServerErrorEvent}.
+	 * @param kind what failed
+	 * @param error the error
+	 * @param connectionId the connection that it harmed, if any
+	 */
+	void report(ErrorKind kind, Throwable error, @Nullable String connectionId) {
+		Throwable cause = unwrap(error);
+		String prefix = kind.message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
+		ThrottledLog log = this.errorLogs.get(kind);
+		if (log != null) {
+			log.log(prefix + cause, kind.logsStackTrace ? cause : null);
+		}
+		Executor executor = this.listenerExecutor;
+		if (executor == null || !Schedulers.isInNonBlockingThread()) {
+			publishError(cause, connectionId);
+			return;
+		}
+		// A listener that may block everywhere else may block here too
+		this.pendingErrors.incrementAndGet();
+		Runnable task = () -> {
+			try {
+				publishError(cause, connectionId);
+			}
+			finally {
+				this.pendingErrors.decrementAndGet();
+			}
+		};
+		try {
+			executor.execute(task);
+		}
+		catch (Throwable ex) {
+			executeOnOwnThread(task);
+		}
+	}
+
+	boolean hasPendingErrors() {
+		return this.pendingErrors.get() > 0;
+	}
+
+	private void publishError(Throwable error, @Nullable String connectionId) {
+		Throwable failure = publish(new ServerErrorEvent(this.server, error, connectionId));
+		if (failure != null) {
+			this.errorListenerLog.log("A listener of ServerErrorEvent failed", failure);
+		}
+	}
+
+	static Throwable unwrap(Throwable error) {
+		Throwable unwrapped = Exceptions.unwrap(error);
+		while ((unwrapped instanceof UndeclaredThrowableException || unwrapped instanceof CompletionException
+				|| unwrapped instanceof ExecutionException) && unwrapped.getCause() != null) {
+			unwrapped = Exceptions.unwrap(unwrapped.getCause());
+		}
+		return unwrapped;
+	}
+
+}

@@ -1,0 +1,494 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
+import io.netty.util.NetUtil;
+import io.netty.util.concurrent.EventExecutor;
+import io.netty.util.concurrent.Future;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import reactor.netty.DisposableServer;
+import reactor.netty.NettyPipeline;
+import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.TcpServer;
+
+import io.callosum.server.SlotFreeEvent.Reason;
+
+/**
+ * A {@link CallosumServer} from its start to its end: the port, the event loops and the
+ * open connections. Used once.
+ */
+final class ServerRun {
+
+	/**
+	 * So many requests may wait for an answer although their time is over, until new ones
+	 * are refused.
+	 */
+	static final int MAX_OVERDUE_ANSWERS = 10_000;
+
+	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+
+	/**
+	 * How long a stop waits for listeners.
+	 */
+	private static final Duration LISTENER_TIMEOUT = Duration.ofSeconds(10);
+
+	private static final Duration BIND_TIMEOUT = Duration.ofSeconds(45);
+
+	private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+	private static final Duration LOOP_TIMEOUT = Duration.ofSeconds(5);
+
+	private final CallosumServer server;
+
+	private final CallosumServer.Builder settings;
+
+	private final ServerEvents events;
+
+	private final LoopResources loops;
+
+	/**
+	 * All connections of which anything is left: an open channel or a slot. Those whose
+	 * TLS handshake is going on are here too.
+	 */
+	private final Set<ConnectionLease> open = ConcurrentHashMap.newKeySet();
+
+	/**
+	 * How many connections count towards the limit.
+	 */
+	private final AtomicInteger counted = new AtomicInteger();
+
+	private final AtomicInteger overdueAnswers = new AtomicInteger();
+
+	private final ThrottledLog limitLog = new ThrottledLog((message, ex) -> logger.warn(message));
+
+	private final CountDownLatch bound = new CountDownLatch(1);
+
+	private final CountDownLatch started = new CountDownLatch(1);
+
+	private final CountDownLatch ended = new CountDownLatch(1);
+
+	private final Object monitor = new Object();
+
+	private volatile @Nullable DisposableServer listener;
+
+	private volatile @Nullable RuntimeException bindFailure;
+
+	/**
+	 * Whether a stop was asked for. Written under the monitor.
+	 */
+	private volatile boolean stopping;
+
+	/**
+	 * Until when to drain, in terms of {@link System#nanoTime()}. Written under the
+	 * monitor.
+	 */
+	private volatile long drainDeadline;
+
+	/**
+	 * Whether new channels are to be closed at once.
+	 */
+	private volatile boolean closing;
+
+	/**
+	 * Whether nothing is left but to tell so.
+	 */
+	private volatile boolean over;
+
+	ServerRun(CallosumServer server, CallosumServer.Builder settings) {
+		this.server = server;
+		this.settings = settings;
+		this.events = server.events();
+		this.loops = (settings.loopResources != null) ? settings.loopResources : LoopResources.create("callosum", 1,
+				(settings.workerThreads != null) ? settings.workerThreads : LoopResources.DEFAULT_IO_WORKER_COUNT,
+				true);
+	}
+
+	CallosumServer server() {
+		return this.server;
+	}
+
+	CallosumServer.Builder settings() {
+		return this.settings;
+	}
+
+	ServerEvents events() {
+		return this.events;
+	}
+
+	boolean isStopping() {
+		return this.stopping;
+	}
+
+	boolean hasEnded() {
+		return this.over;
+	}
+
+	@Nullable InetSocketAddress address() {
+		DisposableServer listener = this.listener;
+		return (listener != null) ? (InetSocketAddress) listener.address() : null;
+	}
+
+	// Starting
+
+	void start() {
+		DisposableServer listener;
+		try {
+			listener = bind();
+		}
+		catch (RuntimeException ex) {
+			this.bindFailure = ex;
+			this.stopping = true;
+			disposeLoops();
+			end();
+			throw ex;
+		}
+		this.listener = listener;
+		this.bound.countDown();
+		// Keeps the JVM alive, which the daemon threads of the event loops do not
+		new Thread(this::awaitAndStop, "callosum-server").start();
+		logger
+			.info("Callosum server started on " + NetUtil.toSocketAddressString((InetSocketAddress) listener.address())
+					+ " (" + transport(listener.channel()) + ((this.settings.maxConnections != null)
+							? ", at most " + this.settings.maxConnections + " connections" : "")
+					+ ")");
+		this.events.publishAndReport(new ServerStartedEvent(this.server), null);
+		this.started.countDown();
+		if (!this.stopping) {
+			// Connections that have arrived meanwhile wait in the backlog
+			listener.channel().config().setAutoRead(true);
+		}
+	}
+
+	private DisposableServer bind() {
+		InetSocketAddress address = (this.settings.host != null)
+				? InetSocketAddress.createUnresolved(this.settings.host, this.settings.port)
+				: new InetSocketAddress(this.settings.port);
+		TcpServer tcpServer = TcpServer.create()
+			.bindAddress(() -> address)
+			.option(ChannelOption.SO_BACKLOG, this.settings.backlog);
+		for (CallosumTcpServerCustomizer customizer : this.settings.customizers) {
+			tcpServer = customizer.customize(tcpServer);
+		}
+		try {
+			return tcpServer.runOn(this.loops, this.settings.nativeTransport)
+				.doOnChannelInit((observer, channel, remoteAddress) -> accepted(channel))
+				.doOnBound((listener) -> {
+					// Here, on its event loop, the channel has not begun to accept
+					listener.channel().config().setAutoRead(false);
+					listener.channel().pipeline().addFirst(new AcceptFailureHandler());
+				})
+				.bindNow(BIND_TIMEOUT);
+		}
+		catch (RuntimeException ex) {
+			throw ServerBindException.of(address, ex);
+		}
+	}
+
+	/**
+	 * Wait until the server is bound, which another thread is about to do.
+	 */
+	void awaitBound(boolean inUserCode) {
+		if (!inUserCode) {
+			await(this.bound, BIND_TIMEOUT);
+		}
+		RuntimeException bindFailure = this.bindFailure;
+		if (bindFailure != null) {
+			throw bindFailure;
+		}
+	}
+
+	// Connections
+
+	/**
+	 * Called on the event loop of a new channel, before anything has happened on it.
+	 */
+	private void accepted(Channel channel) {
+		Integer limit = this.settings.maxConnections;
+		if (this.counted.incrementAndGet() > ((limit != null) ? limit : Integer.MAX_VALUE)) {
+			this.counted.decrementAndGet();
+			this.limitLog.log(
+					"Closed a connection: " + limit + " are open, the most that callosum.server.max-connections allows",
+					null);
+			// Not through the pipeline: not a byte is to be sent
+			channel.unsafe().close(channel.unsafe().voidPromise());
+			return;
+		}
+		ConnectionLease lease = new ConnectionLease(this, channel, this.server.nextConnectionId());
+		this.open.add(lease);
+		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, "callosum", lease.readAhead());
+		channel.closeFuture().addListener((closed) -> lease.closed());
+		if (this.closing) {
+			lease.close(Reason.SERVER_STOPPED);
+		}
+	}
+
+	/**
+	 * A lease has something left to do, although its channel is closed.
+	 */
+	void add(ConnectionLease lease) {
+		this.open.add(lease);
+	}
+
+	/**
+	 * Nothing is left of a connection.
+	 */
+	void remove(ConnectionLease lease) {
+		this.open.remove(lease);
+		if (this.stopping && this.open.isEmpty()) {
+			synchronized (this.monitor) {
+				this.monitor.notifyAll();
+			}
+		}
+	}
+
+	/**
+	 * A connection does not count towards the limits any more.
+	 */
+	void countDown(ConnectionLease lease) {
+		this.counted.decrementAndGet();
+	}
+
+	void answerOverdue() {
+		this.overdueAnswers.incrementAndGet();
+	}
+
+	void overdueAnswerArrived() {
+		this.overdueAnswers.decrementAndGet();
+	}
+
+	boolean hasTooManyOverdueAnswers() {
+		return this.overdueAnswers.get() > MAX_OVERDUE_ANSWERS;
+	}
+
+	// Stopping
+
+	/**
+	 * Begin to stop, or make haste if that has begun.
+	 */
+	void stop(Duration timeout) {
+		long deadline = System.nanoTime() + nanos(timeout);
+		synchronized (this.monitor) {
+			if (!this.stopping || deadline - this.drainDeadline < 0) {
+				this.drainDeadline = deadline;
+			}
+			this.stopping = true;
+			this.monitor.notifyAll();
+		}
+	}
+
+	void awaitEnd() {
+		await(this.ended, null);
+	}
+
+	/**
+	 * The life of the thread that the server has: it waits for a stop, and carries it
+	 * out.
+	 */
+	private void awaitAndStop() {
+		waitUntil(() -> this.stopping, null);
+		await(this.started, LISTENER_TIMEOUT);
+		DisposableServer listener = this.listener;
+		if (listener != null) {
+			close(listener.channel());
+		}
+		publishInTime(new ServerStoppingEvent(this.server));
+		passThroughLoops();
+		if (this.drainDeadline - System.nanoTime() > 0) {
+			this.open.forEach(ConnectionLease::drain);
+			waitUntil(this.open::isEmpty, () -> this.drainDeadline);
+		}
+		this.closing = true;
+		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
+		long deadline = System.nanoTime() + LISTENER_TIMEOUT.toNanos();
+		if (!waitUntil(() -> this.open.isEmpty() && !this.events.hasPendingErrors(), () -> deadline)) {
+			logger.warn("The Callosum server stops although listeners of " + this.open.size()
+					+ " connections have not returned within " + LISTENER_TIMEOUT.toSeconds() + " s");
+		}
+		disposeLoops();
+		this.over = true;
+		logger.info("Callosum server stopped");
+		publishInTime(new ServerStoppedEvent(this.server));
+		end();
+	}
+
+	private void end() {
+		this.over = true;
+		this.bound.countDown();
+		this.server.ended(this);
+		this.ended.countDown();
+	}
+
+	/**
+	 * Close the port, and wait until it refuses connections.
+	 */
+	private void close(Channel channel) {
+		channel.close().awaitUninterruptibly(LOOP_TIMEOUT.toMillis());
+		// NIO keeps the port open until the selector has let go of the channel: when the
+		// loop has been through another select
+		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
+		while (channel.isRegistered() && System.nanoTime() - deadline < 0) {
+			pass(List.of(channel.eventLoop()), 1);
+		}
+		pass(List.of(channel.eventLoop()), 1);
+	}
+
+	/**
+	 * Let each loop run what it has been given so far: channels that have been accepted
+	 * may still be waiting to be registered.
+	 */
+	private void passThroughLoops() {
+		List<EventExecutor> executors = new ArrayList<>();
+		this.loops.onServer(this.settings.nativeTransport).forEach(executors::add);
+		pass(executors, 0);
+	}
+
+	private static void pass(List<? extends EventExecutor> executors, int delayMillis) {
+		List<Future<?>> passed = new ArrayList<>();
+		for (EventExecutor executor : executors) {
+			if (!executor.isShuttingDown()) {
+				passed.add(executor.schedule(() -> {
+				}, delayMillis, TimeUnit.MILLISECONDS));
+			}
+		}
+		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
+		for (Future<?> future : passed) {
+			future.awaitUninterruptibly(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+		}
+	}
+
+	private void disposeLoops() {
+		if (this.loops == this.settings.loopResources) {
+			return;
+		}
+		try {
+			this.loops.disposeLater(Duration.ZERO, LOOP_TIMEOUT).block();
+		}
+		catch (RuntimeException ex) {
+			logger.warn("The event loops of the Callosum server have not ended: " + ex.getMessage());
+		}
+	}
+
+	/**
+	 * Publish an event on a thread of its own, so that a listener that never returns does
+	 * not keep the server from stopping.
+	 */
+	private void publishInTime(CallosumServerEvent event) {
+		CountDownLatch published = new CountDownLatch(1);
+		Thread thread = new Thread(() -> {
+			try {
+				this.events.publishAndReport(event, null);
+			}
+			finally {
+				published.countDown();
+			}
+		}, "callosum-server-events");
+		thread.setDaemon(true);
+		thread.start();
+		if (!await(published, LISTENER_TIMEOUT)) {
+			logger.warn("A listener of " + event.getClass().getSimpleName() + " has not returned within "
+					+ LISTENER_TIMEOUT.toSeconds() + " s");
+		}
+	}
+
+	private boolean waitUntil(BooleanSupplier condition, @Nullable LongSupplier deadline) {
+		boolean interrupted = false;
+		try {
+			synchronized (this.monitor) {
+				while (!condition.getAsBoolean()) {
+					long nanos = (deadline != null) ? deadline.getAsLong() - System.nanoTime() : Long.MAX_VALUE;
+					if (nanos <= 0) {
+						return false;
+					}
+					try {
+						TimeUnit.NANOSECONDS.timedWait(this.monitor, Math.min(nanos, POLL_NANOS));
+					}
+					catch (InterruptedException ex) {
+						interrupted = true;
+					}
+				}
+				return true;
+			}
+		}
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
+		}
+	}
+
+	private static boolean await(CountDownLatch latch, @Nullable Duration timeout) {
+		try {
+			if (timeout == null) {
+				latch.await();
+				return true;
+			}
+			return latch.await(timeout.toMillis(), TimeUnit.MILLISECONDS);
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			return false;
+		}
+	}
+
+	/**
+	 * Durations that never end are cut to half the range of nanoTime, whose differences
+	 * are compared.
+	 */
+	private static long nanos(Duration duration) {
+		Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
+		return ((duration.compareTo(longest) < 0) ? duration : longest).toNanos();
+	}
+
+	private static String transport(Channel channel) {
+		String name = channel.getClass().getSimpleName();
+		return name.startsWith("Nio") ? "NIO" : name.replace("ServerSocketChannel", "").toLowerCase(Locale.ROOT);
+	}
+
+	/**
+	 * Tells of what Reactor Netty keeps to itself: accepting fails, mostly because there
+	 * are no more file descriptors. It tries again after a second.
+	 */
+	private final class AcceptFailureHandler extends ChannelInboundHandlerAdapter {
+
+		@Override
+		public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+			ServerRun.this.events.report(ErrorKind.ACCEPT, cause, null);
+			ctx.fireExceptionCaught(cause);
+		}
+
+	}
+
+}

@@ -1,0 +1,156 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.concurrent.atomic.AtomicReference;
+
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Publisher;
+
+import org.springframework.util.Assert;
+
+/**
+ * Published when a new connection asks for a slot. A listener may answer, at once or with
+ * a publisher; the first answer wins. If none does, the {@link SlotAllocator} is asked.
+ * <p>
+ * A listener that throws refuses the connection.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+public class SlotRequestEvent extends CallosumServerEvent {
+
+	private final SlotRequest request;
+
+	private final transient AtomicReference<@Nullable Answer> answer = new AtomicReference<>();
+
+	/**
+	 * Create a new event.
+	 * @param server the server that accepted the connection
+	 * @param request the connection that asks
+	 */
+	public SlotRequestEvent(CallosumServer server, SlotRequest request) {
+		super(server);
+		Assert.notNull(request, "'request' must not be null");
+		this.request = request;
+	}
+
+	/**
+	 * Return the connection that asks.
+	 * @return the request
+	 */
+	public SlotRequest getRequest() {
+		return this.request;
+	}
+
+	/**
+	 * Assign a slot. It gets exactly one {@link SlotFreeEvent}, unless the connection is
+	 * refused because another one holds the slot.
+	 * @param slot the slot, 0 or more
+	 * @throws IllegalArgumentException if the slot is negative
+	 * @throws IllegalStateException if the request is answered already, or its
+	 * publication has ended
+	 */
+	public void assign(int slot) {
+		Assert.isTrue(slot >= 0, () -> "'slot' must not be negative, but is " + slot);
+		answer(new Answer.Assigned(slot));
+	}
+
+	/**
+	 * Assign the first element that a publisher emits. It is subscribed to when the
+	 * listeners have returned, and never cancelled, so that an answer is not lost on the
+	 * way: one that comes too late is freed at once, with a {@link SlotFreeEvent}. A
+	 * publisher that is empty, fails, emits a negative number, or nothing within the time
+	 * allowed refuses the connection.
+	 * @param slot a publisher of the slot
+	 * @throws IllegalStateException if the request is answered already, or its
+	 * publication has ended
+	 */
+	public void assign(Publisher<Integer> slot) {
+		Assert.notNull(slot, "'slot' must not be null");
+		answer(new Answer.Deferred(slot));
+	}
+
+	/**
+	 * Refuse the connection. A {@link NoSlotAvailableException} does so without an error
+	 * being reported.
+	 * @param cause why it is refused
+	 * @throws IllegalStateException if the request is answered already, or its
+	 * publication has ended
+	 */
+	public void reject(Throwable cause) {
+		Assert.notNull(cause, "'cause' must not be null");
+		answer(new Answer.Rejected(cause));
+	}
+
+	/**
+	 * Return whether the request is answered.
+	 * @return {@code true} after the first {@code assign} or {@code reject}
+	 */
+	public boolean isAnswered() {
+		Answer answer = this.answer.get();
+		return (answer != null) && (answer != Answer.NONE);
+	}
+
+	private void answer(Answer answer) {
+		if (!this.answer.compareAndSet(null, answer)) {
+			throw new IllegalStateException((this.answer.get() == Answer.NONE)
+					? "The slot request of connection " + this.request.connectionId()
+							+ " was not answered while its event was being published;"
+							+ " answer there, if need be with a publisher"
+					: "The slot request of connection " + this.request.connectionId() + " is answered already");
+		}
+	}
+
+	/**
+	 * End the publication: no answer is accepted from now on.
+	 * @return the answer given, or {@link Answer#NONE}
+	 */
+	Answer endPublication() {
+		this.answer.compareAndSet(null, Answer.NONE);
+		Answer answer = this.answer.get();
+		Assert.state(answer != null, "No answer");
+		return answer;
+	}
+
+	@Override
+	String describe() {
+		return "connection=" + this.request.connectionId() + ", remoteAddress=" + this.request.remoteAddress();
+	}
+
+	/**
+	 * What the listeners answered.
+	 */
+	sealed interface Answer {
+
+		Answer NONE = new None();
+
+		record None() implements Answer {
+		}
+
+		record Assigned(int slot) implements Answer {
+		}
+
+		record Deferred(Publisher<Integer> slot) implements Answer {
+		}
+
+		record Rejected(Throwable cause) implements Answer {
+		}
+
+	}
+
+}

@@ -1,0 +1,137 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicReference;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who holds which slot: the one place that keeps a slot from having two holders, whoever
+ * assigned it. Outlives a stop of the server, because a late answer may.
+ */
+final class SlotTable {
+
+	private final ConcurrentMap<Integer, ConnectionLease> holders = new ConcurrentHashMap<>();
+
+	/**
+	 * Leases whose slot may have its next holder, and whose end is not complete yet.
+	 */
+	private final Set<ConnectionLease> leaving = ConcurrentHashMap.newKeySet();
+
+	/**
+	 * Make a lease the holder of a slot.
+	 * @param slot the slot
+	 * @param lease the lease
+	 * @return what became of it
+	 */
+	Result hold(int slot, ConnectionLease lease) {
+		if (this.holders.putIfAbsent(slot, lease) == null) {
+			return Result.HELD;
+		}
+		AtomicReference<Result> result = new AtomicReference<>(Result.TAKEN);
+		this.holders.compute(slot, (key, holder) -> {
+			if (holder == null) {
+				result.set(Result.HELD);
+				return lease;
+			}
+			if (holder.isBeingFreed()) {
+				holder.addSuccessor(lease);
+				result.set(Result.WAITING);
+			}
+			return holder;
+		});
+		return result.get();
+	}
+
+	@Nullable ConnectionLease holder(int slot) {
+		return this.holders.get(slot);
+	}
+
+	/**
+	 * End the hold on a slot. The first of those that wait for it holds it from now on.
+	 * The lease stays among the {@link #connections()} until {@link #leave}.
+	 * @param slot the slot
+	 * @param lease the lease that holds it
+	 */
+	void free(int slot, ConnectionLease lease) {
+		this.leaving.add(lease);
+		List<ConnectionLease> successors = new ArrayList<>(0);
+		this.holders.compute(slot, (key, holder) -> {
+			successors.addAll(lease.removeSuccessors());
+			return successors.isEmpty() ? null : successors.get(0);
+		});
+		for (int i = 0; i < successors.size(); i++) {
+			successors.get(i).waited(slot, i == 0);
+		}
+	}
+
+	void leave(ConnectionLease lease) {
+		this.leaving.remove(lease);
+	}
+
+	/**
+	 * Return a snapshot of the connections that hold a slot, by slot.
+	 * @return an unmodifiable collection
+	 */
+	Collection<CallosumConnection> connections() {
+		TreeMap<Integer, CallosumConnection> connections = new TreeMap<>();
+		// First those that leave, so that one is not missed that starts to meanwhile
+		collect(this.holders.values(), connections);
+		collect(this.leaving, connections);
+		collect(this.holders.values(), connections);
+		return List.copyOf(connections.values());
+	}
+
+	private static void collect(Collection<ConnectionLease> leases, TreeMap<Integer, CallosumConnection> connections) {
+		for (ConnectionLease lease : leases) {
+			CallosumConnection connection = lease.connection();
+			connections.put(connection.slot(), connection);
+		}
+	}
+
+	/**
+	 * What became of the wish to hold a slot.
+	 */
+	enum Result {
+
+		/**
+		 * The lease holds the slot.
+		 */
+		HELD,
+
+		/**
+		 * The {@link SlotFreeEvent} of the slot is being published; the lease will be
+		 * told when that has ended.
+		 */
+		WAITING,
+
+		/**
+		 * Another connection holds the slot.
+		 */
+		TAKEN
+
+	}
+
+}

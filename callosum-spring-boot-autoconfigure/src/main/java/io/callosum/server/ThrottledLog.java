@@ -1,0 +1,56 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiConsumer;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets a message into the log once a minute at most, with the number of those that were
+ * left out since, so that no peer chooses the rate of the log.
+ */
+final class ThrottledLog {
+
+	private static final long INTERVAL_NANOS = Duration.ofMinutes(1).toNanos();
+
+	private final BiConsumer<String, @Nullable Throwable> log;
+
+	private final AtomicLong leftOut = new AtomicLong();
+
+	private final AtomicLong next = new AtomicLong(System.nanoTime());
+
+	ThrottledLog(BiConsumer<String, @Nullable Throwable> log) {
+		this.log = log;
+	}
+
+	void log(String message, @Nullable Throwable stackTrace) {
+		long now = System.nanoTime();
+		long next = this.next.get();
+		if ((now - next < 0) || !this.next.compareAndSet(next, now + INTERVAL_NANOS)) {
+			this.leftOut.incrementAndGet();
+			return;
+		}
+		long leftOut = this.leftOut.getAndSet(0);
+		this.log.accept(
+				(leftOut > 0) ? message + " (and " + leftOut + " more of the kind since the last message)" : message,
+				stackTrace);
+	}
+
+}
