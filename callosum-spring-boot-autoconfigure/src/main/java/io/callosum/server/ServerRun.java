@@ -187,8 +187,10 @@ final class ServerRun {
 		this.events.publishAndReport(new ServerStartedEvent(this.server), null);
 		this.started.countDown();
 		if (!this.stopping) {
-			// Connections that have arrived meanwhile wait in the backlog
-			listener.channel().config().setAutoRead(true);
+			// Connections that have arrived meanwhile wait in the backlog. On the event
+			// loop, because bind() returns before it has run doOnBound
+			Channel channel = listener.channel();
+			channel.eventLoop().execute(() -> channel.config().setAutoRead(true));
 		}
 	}
 

@@ -1,0 +1,90 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.api.Test;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for the first thing that a client sees: its slot.
+ */
+@ParameterizedClass
+@EnumSource
+class SlotProtocolTests {
+
+	@Parameter
+	Transport transport;
+
+	@Test
+	void aNewConnectionGetsTheLowestFreeSlot() {
+		try (TestServer server = TestServer.create(this.transport).start()) {
+			TestClient first = server.connect();
+			assertThat(first.readLine()).isEqualTo("0\r\n");
+			TestClient second = server.connect();
+			assertThat(second.readLine()).isEqualTo("1\r\n");
+			first.close();
+			TestServer.await("slot 0 to be free", () -> assertThat(server.slotsInUse()).isOne());
+			assertThat(server.connect().readLine()).isEqualTo("0\r\n");
+		}
+	}
+
+	@Test
+	void aThousandConnectionsAtOnceGetTheSlotsFrom0To999EachOnce() {
+		try (TestServer server = TestServer.create(this.transport).start()) {
+			List<TestClient> clients = new ArrayList<>();
+			for (int i = 0; i < 1000; i++) {
+				clients.add(server.connect());
+			}
+			assertThat(clients.stream().map(TestClient::readSlot))
+				.containsExactlyInAnyOrderElementsOf(IntStream.range(0, 1000).boxed().toList());
+			clients.forEach(TestClient::close);
+			server.verifyNothingLeft();
+			server.verifyNextSlotIsZero();
+		}
+	}
+
+	@Test
+	void clientsThatSendAndLeaveLeaveNothingBehindWhereNobodyReads() {
+		try (TestServer server = TestServer.create(this.transport).start()) {
+			byte[] kilobyte = new byte[1024];
+			for (int i = 0; i < 2000; i++) {
+				TestClient client = new TestClient(server.server().address());
+				if (i % 3 == 0) {
+					client.readSlot();
+				}
+				client.send(kilobyte);
+				if (i % 2 == 0) {
+					client.close();
+				}
+				else {
+					client.reset();
+				}
+			}
+			server.verifyNothingLeft();
+			server.verifyNextSlotIsZero();
+		}
+	}
+
+}

@@ -1,0 +1,172 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A blocking client with generous time-outs.
+ */
+final class TestClient implements AutoCloseable {
+
+	private static final int TIMEOUT_MILLIS = 30_000;
+
+	private final Socket socket;
+
+	TestClient(InetSocketAddress server) {
+		this(server, new Socket());
+	}
+
+	/**
+	 * Connect with a socket that has options of its own.
+	 */
+	TestClient(InetSocketAddress server, Socket socket) {
+		this.socket = socket;
+		try {
+			this.socket.setSoTimeout(TIMEOUT_MILLIS);
+			this.socket.setTcpNoDelay(true);
+			this.socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.getPort()),
+					TIMEOUT_MILLIS);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	Socket socket() {
+		return this.socket;
+	}
+
+	int readSlot() {
+		String line = readLine();
+		if (!line.matches("(0|[1-9][0-9]*)\r\n")) {
+			throw new AssertionError("Not a slot line: '" + line + "'");
+		}
+		return Integer.parseInt(line.trim());
+	}
+
+	/**
+	 * Read up to the end of a line, which is part of the result.
+	 */
+	String readLine() {
+		StringBuilder line = new StringBuilder();
+		int read;
+		while ((read = read()) != -1) {
+			line.append((char) read);
+			if (read == '\n') {
+				break;
+			}
+		}
+		return line.toString();
+	}
+
+	/**
+	 * Read one byte.
+	 * @return the byte, or -1 if the server has closed or reset the connection
+	 */
+	int read() {
+		try {
+			return this.socket.getInputStream().read();
+		}
+		catch (SocketException ex) {
+			return -1;
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	byte[] read(int length) {
+		try {
+			return this.socket.getInputStream().readNBytes(length);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	/**
+	 * Read until the server closes its side.
+	 */
+	byte[] readAll() {
+		try {
+			InputStream in = this.socket.getInputStream();
+			ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+			in.transferTo(bytes);
+			return bytes.toByteArray();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	boolean isRefused() {
+		return read() == -1;
+	}
+
+	TestClient send(String text) {
+		return send(text.getBytes(StandardCharsets.US_ASCII));
+	}
+
+	TestClient send(byte[] bytes) {
+		try {
+			OutputStream out = this.socket.getOutputStream();
+			out.write(bytes);
+			out.flush();
+			return this;
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	/**
+	 * Leave with a FIN, or an RST if there are unread bytes.
+	 */
+	@Override
+	public void close() {
+		try {
+			this.socket.close();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	/**
+	 * Leave with an RST.
+	 */
+	void reset() {
+		try {
+			this.socket.setSoLinger(true, 0);
+		}
+		catch (SocketException ex) {
+			// The server was faster
+		}
+		close();
+	}
+
+}
