@@ -1,0 +1,64 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.sample;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+
+import io.netty.handler.codec.LineBasedFrameDecoder;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+
+import org.springframework.stereotype.Component;
+
+import io.callosum.server.CallosumConnection;
+import io.callosum.server.ConnectionHandler;
+
+/**
+ * Owns the bytes of each connection: a request is a line, and so is its answer. The
+ * connection ends when the publisher returned here does, which is after {@code quit} or
+ * when the peer leaves.
+ */
+@Component
+class LineHandler implements ConnectionHandler {
+
+	/**
+	 * A peer that sends a longer line is cut off, so that it cannot fill the memory.
+	 */
+	private static final int MAX_LINE_LENGTH = 1024;
+
+	@Override
+	public Publisher<Void> handle(CallosumConnection connection) {
+		Flux<String> answers = connection.inbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(MAX_LINE_LENGTH)))
+			.receive()
+			.asString(StandardCharsets.UTF_8)
+			.takeUntil((line) -> line.equals("quit"))
+			.map((line) -> answer(connection, line) + "\r\n");
+		return connection.outbound().sendString(answers);
+	}
+
+	private static String answer(CallosumConnection connection, String line) {
+		return switch (line.toLowerCase(Locale.ROOT)) {
+			case "slot" -> "slot " + connection.slot();
+			case "peer" -> "peer " + connection.remoteAddress();
+			case "quit" -> "bye";
+			default -> "echo " + line;
+		};
+	}
+
+}
