@@ -1,0 +1,218 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.autoconfigure;
+
+import java.time.Duration;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.boot.context.properties.ConfigurationProperties;
+
+/**
+ * Configuration properties of the Callosum server.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+@ConfigurationProperties("callosum.server")
+public class CallosumServerProperties {
+
+	/**
+	 * Whether to run a Callosum server.
+	 */
+	private boolean enabled = true;
+
+	/**
+	 * Host name or address to listen on. Every address of the machine if not set.
+	 */
+	private @Nullable String host;
+
+	/**
+	 * Port to listen on. 0 for any that is free.
+	 */
+	private int port = 4040;
+
+	/**
+	 * How many connections may wait to be accepted. The system may cap it.
+	 */
+	private int backlog = 4096;
+
+	/**
+	 * How many connections may be open at once. More are closed as soon as they are
+	 * accepted. No limit if not set.
+	 */
+	private @Nullable Integer maxConnections;
+
+	/**
+	 * How long a connection may wait for its slot until it is refused.
+	 */
+	private Duration slotTimeout = Duration.ofSeconds(10);
+
+	/**
+	 * Where listeners of a connection's events, the slot allocator and the connection
+	 * handler are called.
+	 */
+	private ListenerExecution listenerExecution = ListenerExecution.EVENT_LOOP;
+
+	/**
+	 * How open connections end when the application stops.
+	 */
+	private Shutdown shutdown = Shutdown.GRACEFUL;
+
+	/**
+	 * How long a peer must have sent nothing until its connection is ended by a graceful
+	 * shutdown.
+	 */
+	private Duration shutdownQuietPeriod = Duration.ofSeconds(1);
+
+	/**
+	 * Number of event loops that serve the connections. One per processor, and four at
+	 * least, if not set. Has no effect if there is a LoopResources bean.
+	 */
+	private @Nullable Integer workerThreads;
+
+	/**
+	 * Whether to use a native transport, such as epoll, where there is one.
+	 */
+	private boolean nativeTransport = true;
+
+	public boolean isEnabled() {
+		return this.enabled;
+	}
+
+	public void setEnabled(boolean enabled) {
+		this.enabled = enabled;
+	}
+
+	public @Nullable String getHost() {
+		return this.host;
+	}
+
+	public void setHost(@Nullable String host) {
+		this.host = host;
+	}
+
+	public int getPort() {
+		return this.port;
+	}
+
+	public void setPort(int port) {
+		this.port = port;
+	}
+
+	public int getBacklog() {
+		return this.backlog;
+	}
+
+	public void setBacklog(int backlog) {
+		this.backlog = backlog;
+	}
+
+	public @Nullable Integer getMaxConnections() {
+		return this.maxConnections;
+	}
+
+	public void setMaxConnections(@Nullable Integer maxConnections) {
+		this.maxConnections = maxConnections;
+	}
+
+	public Duration getSlotTimeout() {
+		return this.slotTimeout;
+	}
+
+	public void setSlotTimeout(Duration slotTimeout) {
+		this.slotTimeout = slotTimeout;
+	}
+
+	public ListenerExecution getListenerExecution() {
+		return this.listenerExecution;
+	}
+
+	public void setListenerExecution(ListenerExecution listenerExecution) {
+		this.listenerExecution = listenerExecution;
+	}
+
+	public Shutdown getShutdown() {
+		return this.shutdown;
+	}
+
+	public void setShutdown(Shutdown shutdown) {
+		this.shutdown = shutdown;
+	}
+
+	public Duration getShutdownQuietPeriod() {
+		return this.shutdownQuietPeriod;
+	}
+
+	public void setShutdownQuietPeriod(Duration shutdownQuietPeriod) {
+		this.shutdownQuietPeriod = shutdownQuietPeriod;
+	}
+
+	public @Nullable Integer getWorkerThreads() {
+		return this.workerThreads;
+	}
+
+	public void setWorkerThreads(@Nullable Integer workerThreads) {
+		this.workerThreads = workerThreads;
+	}
+
+	public boolean isNativeTransport() {
+		return this.nativeTransport;
+	}
+
+	public void setNativeTransport(boolean nativeTransport) {
+		this.nativeTransport = nativeTransport;
+	}
+
+	/**
+	 * Where listeners of a connection's events are called.
+	 */
+	public enum ListenerExecution {
+
+		/**
+		 * On the event loop of the connection. They must not block.
+		 */
+		EVENT_LOOP,
+
+		/**
+		 * On the bean {@code callosumTaskExecutor} if there is one, else on
+		 * {@code applicationTaskExecutor}. They may block.
+		 */
+		TASK_EXECUTOR
+
+	}
+
+	/**
+	 * How open connections end when the application stops.
+	 */
+	public enum Shutdown {
+
+		/**
+		 * Each as soon as its peer has been quiet for a while and its handler has
+		 * completed, at the latest when
+		 * {@code spring.lifecycle.timeout-per-shutdown-phase} is over.
+		 */
+		GRACEFUL,
+
+		/**
+		 * All at once.
+		 */
+		IMMEDIATE
+
+	}
+
+}

@@ -1,0 +1,109 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.autoconfigure;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+
+import org.jspecify.annotations.Nullable;
+
+import org.springframework.beans.factory.BeanFactory;
+import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.context.Lifecycle;
+
+import io.callosum.server.CallosumServer;
+import io.callosum.server.autoconfigure.CallosumServerProperties.ListenerExecution;
+
+/**
+ * Maps {@link CallosumServerProperties} to a {@link CallosumServer.Builder}. A value that
+ * the builder refuses becomes an exception that names the property.
+ */
+final class CallosumServerPropertiesMapper {
+
+	private static final String PREFIX = "callosum.server.";
+
+	private static final String EXECUTOR_BEAN_NAME = "callosumTaskExecutor";
+
+	private final CallosumServerProperties properties;
+
+	private final BeanFactory beanFactory;
+
+	CallosumServerPropertiesMapper(CallosumServerProperties properties, BeanFactory beanFactory) {
+		this.properties = properties;
+		this.beanFactory = beanFactory;
+	}
+
+	void applyTo(CallosumServer.Builder builder) {
+		map("host", this.properties.getHost(), builder::host);
+		map("port", this.properties.getPort(), builder::port);
+		map("backlog", this.properties.getBacklog(), builder::backlog);
+		map("max-connections", this.properties.getMaxConnections(), builder::maxConnections);
+		map("slot-timeout", this.properties.getSlotTimeout(), builder::slotTimeout);
+		map("shutdown-quiet-period", this.properties.getShutdownQuietPeriod(), builder::shutdownQuietPeriod);
+		map("worker-threads", this.properties.getWorkerThreads(), builder::workerThreads);
+		map("native-transport", this.properties.isNativeTransport(), builder::nativeTransport);
+		if (this.properties.getListenerExecution() == ListenerExecution.TASK_EXECUTOR) {
+			builder.listenerExecutor(listenerExecutor());
+		}
+	}
+
+	private static <T> void map(String key, @Nullable T value, Consumer<T> setter) {
+		if (value == null) {
+			return;
+		}
+		try {
+			setter.accept(value);
+		}
+		catch (IllegalArgumentException ex) {
+			throw new InvalidConfigurationPropertyValueException(PREFIX + key, value, "It " + ex.getMessage() + ".");
+		}
+	}
+
+	private Executor listenerExecutor() {
+		for (String name : new String[] { EXECUTOR_BEAN_NAME,
+				TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME }) {
+			if (this.beanFactory.containsBean(name)) {
+				return rejectWhilePaused(this.beanFactory.getBean(name, Executor.class));
+			}
+		}
+		throw new InvalidConfigurationPropertyValueException(PREFIX + "listener-execution", "task-executor",
+				"There is neither a bean '" + EXECUTOR_BEAN_NAME + "' nor a bean '"
+						+ TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME
+						+ "' to run listeners on. Spring Boot defines the latter unless the application has an"
+						+ " executor of its own.");
+	}
+
+	/**
+	 * When the context stops or pauses, Spring's executors are the first to do so. They
+	 * take tasks then, but run them only after the next start: for an event that the stop
+	 * waits for that is too late.
+	 */
+	private static Executor rejectWhilePaused(Executor executor) {
+		if (!(executor instanceof Lifecycle lifecycle)) {
+			return executor;
+		}
+		return (task) -> {
+			if (!lifecycle.isRunning()) {
+				throw new RejectedExecutionException("The executor is paused");
+			}
+			executor.execute(task);
+		};
+	}
+
+}
