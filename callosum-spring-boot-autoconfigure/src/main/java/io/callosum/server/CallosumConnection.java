@@ -74,6 +74,23 @@ public interface CallosumConnection {
 	@Nullable SSLSession sslSession();
 
 	/**
+	 * Return how many bytes have been received, after decryption.
+	 * @return the number of bytes
+	 */
+	default long bytesReceived() {
+		return 0;
+	}
+
+	/**
+	 * Return how many bytes have been written, the slot line and bytes that are still
+	 * queued included, before encryption.
+	 * @return the number of bytes
+	 */
+	default long bytesSent() {
+		return 0;
+	}
+
+	/**
 	 * Return attributes for the application's own use. They live as long as the
 	 * connection object.
 	 * @return a mutable and thread-safe map that allows neither {@code null} keys nor

@@ -16,17 +16,24 @@
 
 package io.callosum.server;
 
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
+import io.netty.handler.ipfilter.IpFilterRuleType;
+import io.netty.handler.ipfilter.IpSubnetFilterRule;
+import io.netty.util.NetUtil;
 import org.jspecify.annotations.Nullable;
 import reactor.core.scheduler.Schedulers;
 import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.SslProvider;
 
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.util.Assert;
@@ -165,6 +172,16 @@ public final class CallosumServer {
 	}
 
 	/**
+	 * Return whether the server is about to stop: it runs, but refuses new connections
+	 * and drains those that are open.
+	 * @return {@code true} from when a stop was asked for until the server has stopped
+	 */
+	public boolean isStopping() {
+		ServerRun run = this.run;
+		return run != null && !run.hasEnded() && run.isStopping();
+	}
+
+	/**
 	 * Return the connections that hold a slot.
 	 * @return an unmodifiable snapshot, ordered by slot
 	 */
@@ -175,6 +192,10 @@ public final class CallosumServer {
 	@Override
 	public String toString() {
 		return "CallosumServer[address=" + address() + "]";
+	}
+
+	CallosumMetricsRecorder metrics() {
+		return this.settings.metricsRecorder;
 	}
 
 	SlotAllocator slotAllocator() {
@@ -229,7 +250,24 @@ public final class CallosumServer {
 
 		@Nullable Integer maxConnections;
 
+		@Nullable Integer maxConnectionsPerAddress;
+
+		List<IpSubnetFilterRule> allowedAddresses = List.of();
+
 		Duration slotTimeout = Duration.ofSeconds(10);
+
+		@Nullable Duration idleTimeout;
+
+		@Nullable Duration writeTimeout;
+
+		@Nullable KeepAlive keepAlive = new KeepAlive(Duration.ofSeconds(60), Duration.ofSeconds(10), 3);
+
+		@Nullable Function<@Nullable String, SslProvider> sslProviders;
+
+		Duration sslHandshakeTimeout = Duration.ofSeconds(10);
+
+		CallosumMetricsRecorder metricsRecorder = new CallosumMetricsRecorder() {
+		};
 
 		Duration shutdownQuietPeriod = Duration.ofSeconds(1);
 
@@ -257,7 +295,15 @@ public final class CallosumServer {
 			this.port = other.port;
 			this.backlog = other.backlog;
 			this.maxConnections = other.maxConnections;
+			this.maxConnectionsPerAddress = other.maxConnectionsPerAddress;
+			this.allowedAddresses = other.allowedAddresses;
 			this.slotTimeout = other.slotTimeout;
+			this.idleTimeout = other.idleTimeout;
+			this.writeTimeout = other.writeTimeout;
+			this.keepAlive = other.keepAlive;
+			this.sslProviders = other.sslProviders;
+			this.sslHandshakeTimeout = other.sslHandshakeTimeout;
+			this.metricsRecorder = other.metricsRecorder;
 			this.shutdownQuietPeriod = other.shutdownQuietPeriod;
 			this.workerThreads = other.workerThreads;
 			this.nativeTransport = other.nativeTransport;
@@ -315,6 +361,118 @@ public final class CallosumServer {
 		public Builder maxConnections(@Nullable Integer maxConnections) {
 			Assert.isTrue(maxConnections == null || maxConnections > 0, "must be 1 or more; leave it out for no limit");
 			this.maxConnections = maxConnections;
+			return this;
+		}
+
+		/**
+		 * Set how many connections of one IP address may be open at once, as
+		 * {@link #maxConnections(Integer)} does for all.
+		 * @param maxConnectionsPerAddress the limit, 1 or more, or {@code null} for none,
+		 * which is the default
+		 * @return this builder
+		 */
+		public Builder maxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
+			Assert.isTrue(maxConnectionsPerAddress == null || maxConnectionsPerAddress > 0,
+					"must be 1 or more; leave it out for no limit");
+			this.maxConnectionsPerAddress = maxConnectionsPerAddress;
+			return this;
+		}
+
+		/**
+		 * Set which addresses may connect. Connections of others are closed as soon as
+		 * they are accepted.
+		 * @param allowedAddresses IPv4 or IPv6 addresses, or ranges of them in CIDR
+		 * notation, such as {@code 10.0.0.0/8}; empty for every address, which is the
+		 * default
+		 * @return this builder
+		 */
+		public Builder allowedAddresses(Collection<String> allowedAddresses) {
+			this.allowedAddresses = allowedAddresses.stream().map(Builder::rule).toList();
+			return this;
+		}
+
+		/**
+		 * Set how long a connection may be idle, with no byte either way. It is closed
+		 * then.
+		 * @param idleTimeout the time-out, more than 0, or {@code null} for none, which
+		 * is the default
+		 * @return this builder
+		 */
+		public Builder idleTimeout(@Nullable Duration idleTimeout) {
+			this.idleTimeout = (idleTimeout != null) ? positive(idleTimeout) : null;
+			return this;
+		}
+
+		/**
+		 * Set how long bytes may wait to be written without any progress, because the
+		 * peer does not read. The connection is closed then, at the latest after twice
+		 * the time-out.
+		 * @param writeTimeout the time-out, more than 0, or {@code null} for none, which
+		 * is the default
+		 * @return this builder
+		 */
+		public Builder writeTimeout(@Nullable Duration writeTimeout) {
+			this.writeTimeout = (writeTimeout != null) ? positive(writeTimeout) : null;
+			return this;
+		}
+
+		/**
+		 * Set when a peer is given up that has vanished without closing its connection:
+		 * after {@code idle + count * interval}. The default is 60 seconds and 3 times 10
+		 * seconds. Where a transport or system cannot be told these, its own settings
+		 * apply.
+		 * @param idle how long a connection is idle until the peer is asked for a sign of
+		 * life, 1 second to 9 hours
+		 * @param interval how long until it is asked again, 1 second to 9 hours
+		 * @param count how often it is asked in vain, 1 to 127
+		 * @return this builder
+		 */
+		public Builder keepAlive(Duration idle, Duration interval, int count) {
+			this.keepAlive = new KeepAlive(idle, interval, count);
+			return this;
+		}
+
+		/**
+		 * Switch TCP keep-alive off.
+		 * @return this builder
+		 */
+		public Builder noKeepAlive() {
+			this.keepAlive = null;
+			return this;
+		}
+
+		/**
+		 * Use TLS. The slot comes after the handshake.
+		 * @param sslProviders maps the server name that a client asks for, or
+		 * {@code null} where it asks for none, to what to use; asked for each handshake
+		 * on an event loop, it must not block. {@code null} for no TLS, which is the
+		 * default
+		 * @return this builder
+		 */
+		public Builder sslProviders(@Nullable Function<@Nullable String, SslProvider> sslProviders) {
+			this.sslProviders = sslProviders;
+			return this;
+		}
+
+		/**
+		 * Set how long a client may take to name its server in a TLS handshake. The
+		 * time-out of the rest is that of the {@link SslProvider}.
+		 * @param sslHandshakeTimeout the time-out, more than 0; the default is 10 seconds
+		 * @return this builder
+		 */
+		public Builder sslHandshakeTimeout(Duration sslHandshakeTimeout) {
+			this.sslHandshakeTimeout = positive(sslHandshakeTimeout);
+			return this;
+		}
+
+		/**
+		 * Set who takes the measurements.
+		 * @param metricsRecorder the recorder
+		 * @return this builder
+		 */
+		public Builder metricsRecorder(CallosumMetricsRecorder metricsRecorder) {
+			Assert.notNull(metricsRecorder, "'metricsRecorder' must not be null");
+			this.metricsRecorder = metricsRecorder;
 			return this;
 		}
 
@@ -438,6 +596,24 @@ public final class CallosumServer {
 		 */
 		public CallosumServer build() {
 			return new CallosumServer(new Builder(this));
+		}
+
+		private static IpSubnetFilterRule rule(String addresses) {
+			String address = addresses.strip();
+			int slash = address.indexOf('/');
+			String ip = (slash >= 0) ? address.substring(0, slash) : address;
+			byte[] bytes = NetUtil.createByteArrayFromIpAddressString(ip);
+			Assert.isTrue(bytes != null, () -> "'" + addresses + "' is not an IP address or a range in CIDR notation");
+			try {
+				InetAddress inetAddress = InetAddress.getByAddress(bytes);
+				int bits = inetAddress.getAddress().length * Byte.SIZE;
+				int prefix = (slash >= 0) ? Integer.parseInt(address.substring(slash + 1)) : bits;
+				return new IpSubnetFilterRule(inetAddress, prefix, IpFilterRuleType.ACCEPT);
+			}
+			catch (UnknownHostException | IllegalArgumentException ex) {
+				throw new IllegalArgumentException(
+						"'" + addresses + "' is not an IP address or a range in CIDR notation", ex);
+			}
 		}
 
 		private static Duration positive(Duration duration) {

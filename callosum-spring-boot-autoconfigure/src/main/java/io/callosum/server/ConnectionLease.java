@@ -20,6 +20,7 @@ import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
@@ -89,6 +90,15 @@ final class ConnectionLease {
 
 	private final String id;
 
+	private final Instant acceptedAt = Instant.now();
+
+	private final long acceptedNanos = System.nanoTime();
+
+	/**
+	 * The address that the limits count, {@code null} if the peer was gone already.
+	 */
+	private final @Nullable SocketAddress admittedAddress;
+
 	private final SerialExecutor serial;
 
 	private final ReadAheadHandler readAhead;
@@ -106,7 +116,7 @@ final class ConnectionLease {
 
 	private @Nullable SlotRequest request;
 
-	private @Nullable LeasedConnection connection;
+	private volatile @Nullable LeasedConnection connection;
 
 	private volatile @Nullable ScheduledFuture<?> timeout;
 
@@ -121,6 +131,11 @@ final class ConnectionLease {
 	 * Whether it was told why the connection is refused. Serial.
 	 */
 	private boolean refusalTold;
+
+	/**
+	 * Whether the connection is refused for want of a slot. Serial.
+	 */
+	private boolean noSlotAvailable;
 
 	/**
 	 * Whether the channel is closed. Serial.
@@ -139,12 +154,21 @@ final class ConnectionLease {
 	 */
 	private @Nullable List<ConnectionLease> successors;
 
-	ConnectionLease(ServerRun run, Channel channel, String id) {
+	ConnectionLease(ServerRun run, Channel channel, @Nullable SocketAddress admittedAddress, String id) {
 		this.run = run;
+		this.admittedAddress = admittedAddress;
 		this.channel = channel;
 		this.id = id;
 		this.serial = new SerialExecutor(run.events(), channel.eventLoop());
 		this.readAhead = new ReadAheadHandler(this);
+	}
+
+	Instant acceptedAt() {
+		return this.acceptedAt;
+	}
+
+	private Duration sinceAccepted() {
+		return Duration.ofNanos(System.nanoTime() - this.acceptedNanos);
 	}
 
 	ReadAheadHandler readAhead() {
@@ -196,7 +220,7 @@ final class ConnectionLease {
 
 	private void requestSlot() {
 		if (this.state != State.REQUESTED) {
-			ANSWER.set(this, Progress.ARRIVED);
+			answerArrived();
 			return;
 		}
 		if (this.run.hasTooManyOverdueAnswers()) {
@@ -306,6 +330,7 @@ final class ConnectionLease {
 		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
 			cancelTimeout();
 			writeSlotLine();
+			this.run.metrics().slotAssigned();
 		}
 		else {
 			if (this.gone) {
@@ -322,6 +347,9 @@ final class ConnectionLease {
 		Throwable cause = ServerEvents.unwrap(error);
 		boolean refused = abandon(Reason.REFUSED);
 		cancelTimeout();
+		if (refused && cause instanceof NoSlotAvailableException) {
+			this.noSlotAvailable = true;
+		}
 		boolean told = this.refusalTold
 				|| (!refused && (this.reason == Reason.SLOT_TIMEOUT || this.reason == Reason.SERVER_STOPPED));
 		this.refusalTold = true;
@@ -403,6 +431,7 @@ final class ConnectionLease {
 		if (this.state != State.HELD) {
 			return;
 		}
+		this.run.metrics().slotLineWritten(sinceAccepted());
 		LeasedConnection connection = connection();
 		ConnectionHandler handler = this.run.settings().connectionHandler;
 		connection.beginListeners(handler == null);
@@ -441,8 +470,7 @@ final class ConnectionLease {
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
 		onEventLoop(() -> {
-			ChannelOutboundBuffer queued = this.channel.unsafe().outboundBuffer();
-			if (queued != null && queued.totalPendingWriteBytes() > 0) {
+			if (hasQueuedBytes()) {
 				// Not through the pipeline: a TLS handler would wait for its peer to read
 				this.channel.unsafe().close(this.channel.unsafe().voidPromise());
 			}
@@ -450,6 +478,14 @@ final class ConnectionLease {
 				this.channel.close();
 			}
 		});
+	}
+
+	/**
+	 * Return whether bytes wait to be written. Event loop.
+	 */
+	boolean hasQueuedBytes() {
+		ChannelOutboundBuffer queued = this.channel.unsafe().outboundBuffer();
+		return queued != null && queued.totalPendingWriteBytes() > 0;
 	}
 
 	/**
@@ -465,6 +501,7 @@ final class ConnectionLease {
 	 * The connection has failed before it was ready. Event loop.
 	 */
 	void handshakeFailed(Throwable cause) {
+		failing(cause);
 		if (!isPeerGone(cause)) {
 			this.run.events().report(ErrorKind.HANDSHAKE, cause, this.id);
 		}
@@ -534,12 +571,29 @@ final class ConnectionLease {
 		}
 		if (STATE.compareAndSet(this, State.HELD, State.FREEING)) {
 			free();
+			this.run.metrics().slotFreed(sinceAccepted(), (this.reason != null) ? this.reason : Reason.PEER_CLOSED);
 		}
 		else {
 			STATE.compareAndSet(this, State.REQUESTED, State.ABANDONED);
 			settle();
+			this.run.metrics().refused(refusalReason());
 		}
 		this.readAhead.release();
+	}
+
+	private RefusalReason refusalReason() {
+		Reason reason = this.reason;
+		if (reason == Reason.REFUSED) {
+			return this.noSlotAvailable ? RefusalReason.NO_SLOT_AVAILABLE : RefusalReason.SLOT_REQUEST_FAILED;
+		}
+		if (reason == Reason.SLOT_TIMEOUT) {
+			return RefusalReason.SLOT_TIMEOUT;
+		}
+		if (reason == Reason.SERVER_STOPPED) {
+			return RefusalReason.SERVER_STOPPED;
+		}
+		return (this.request == null && reason == Reason.CONNECTION_FAILED) ? RefusalReason.HANDSHAKE_FAILED
+				: RefusalReason.CONNECTION_GONE;
 	}
 
 	/**
@@ -567,7 +621,7 @@ final class ConnectionLease {
 	private void settle() {
 		if (this.gone && this.counted) {
 			this.counted = false;
-			this.run.countDown(this);
+			this.run.limits().release(this.admittedAddress);
 		}
 		this.run.server().slots().leave(this);
 		if (this.gone) {

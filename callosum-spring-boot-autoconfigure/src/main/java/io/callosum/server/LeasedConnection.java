@@ -51,8 +51,6 @@ final class LeasedConnection implements CallosumConnection {
 
 	private final int slot;
 
-	private final Instant connectedAt = Instant.now();
-
 	private final @Nullable SSLSession sslSession;
 
 	private volatile Claim claim = Claim.NOT_YET;
@@ -93,12 +91,22 @@ final class LeasedConnection implements CallosumConnection {
 
 	@Override
 	public Instant connectedAt() {
-		return this.connectedAt;
+		return this.lease.acceptedAt();
 	}
 
 	@Override
 	public @Nullable SSLSession sslSession() {
 		return this.sslSession;
+	}
+
+	@Override
+	public long bytesReceived() {
+		return this.lease.readAhead().bytesReceived();
+	}
+
+	@Override
+	public long bytesSent() {
+		return this.lease.readAhead().bytesSent();
 	}
 
 	@Override

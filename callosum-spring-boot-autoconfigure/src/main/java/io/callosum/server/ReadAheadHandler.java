@@ -22,8 +22,14 @@ import java.util.Queue;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.FileRegion;
+import io.netty.handler.timeout.IdleState;
+import io.netty.handler.timeout.IdleStateEvent;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
+
+import io.callosum.server.SlotFreeEvent.Reason;
 
 /**
  * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
@@ -74,6 +80,13 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 
 	private @Nullable InboundRelay relay;
 
+	/**
+	 * Written on the event loop only, so that volatile is enough.
+	 */
+	private volatile long bytesReceived;
+
+	private volatile long bytesSent;
+
 	ReadAheadHandler(ConnectionLease lease) {
 		this.lease = lease;
 	}
@@ -103,6 +116,9 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	@Override
 	public void channelRead(ChannelHandlerContext ctx, Object message) {
 		this.quiet = false;
+		if (message instanceof ByteBuf buffer) {
+			this.bytesReceived = this.bytesReceived + buffer.readableBytes();
+		}
 		if (this.discarding) {
 			ReferenceCountUtil.release(message);
 		}
@@ -130,6 +146,32 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	@Override
+	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+		if (message instanceof ByteBuf buffer) {
+			this.bytesSent = this.bytesSent + buffer.readableBytes();
+		}
+		else if (message instanceof FileRegion region) {
+			this.bytesSent = this.bytesSent + region.count();
+		}
+		ctx.write(message, promise);
+	}
+
+	@Override
+	public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+		if (event instanceof IdleStateEvent idle) {
+			if (idle.state() == IdleState.ALL_IDLE) {
+				this.lease.close(Reason.IDLE_TIMEOUT);
+			}
+			else if (idle.state() == IdleState.WRITER_IDLE && this.lease.hasQueuedBytes()) {
+				this.lease.close(Reason.WRITE_TIMEOUT);
+			}
+		}
+		else {
+			ctx.fireUserEventTriggered(event);
+		}
+	}
+
+	@Override
 	public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
 		if (!this.active) {
 			this.lease.handshakeFailed(cause);
@@ -151,6 +193,14 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 		if (this.relay != null) {
 			this.relay.gather();
 		}
+	}
+
+	long bytesReceived() {
+		return this.bytesReceived;
+	}
+
+	long bytesSent() {
+		return this.bytesSent;
 	}
 
 	/**

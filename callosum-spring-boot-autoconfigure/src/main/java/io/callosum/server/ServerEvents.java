@@ -201,6 +201,12 @@ final class ServerEvents {
 	 */
 	void report(ErrorKind kind, Throwable error, @Nullable String connectionId) {
 		Throwable cause = unwrap(error);
+		if (kind == ErrorKind.ACCEPT) {
+			this.server.metrics().acceptFailed();
+		}
+		else if (kind == ErrorKind.LISTENER) {
+			this.server.metrics().listenerFailed();
+		}
 		String prefix = kind.message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
 		ThrottledLog log = this.errorLogs.get(kind);
 		if (log != null) {

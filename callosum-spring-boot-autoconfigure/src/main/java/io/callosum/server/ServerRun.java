@@ -17,6 +17,7 @@
 package io.callosum.server;
 
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,12 +28,15 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
@@ -42,6 +46,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.netty.DisposableServer;
 import reactor.netty.NettyPipeline;
 import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.SslProvider;
 import reactor.netty.tcp.TcpServer;
 
 import io.callosum.server.SlotFreeEvent.Reason;
@@ -85,14 +90,9 @@ final class ServerRun {
 	 */
 	private final Set<ConnectionLease> open = ConcurrentHashMap.newKeySet();
 
-	/**
-	 * How many connections count towards the limit.
-	 */
-	private final AtomicInteger counted = new AtomicInteger();
+	private final ConnectionLimits limits;
 
 	private final AtomicInteger overdueAnswers = new AtomicInteger();
-
-	private final ThrottledLog limitLog = new ThrottledLog((message, ex) -> logger.warn(message));
 
 	private final CountDownLatch bound = new CountDownLatch(1);
 
@@ -131,6 +131,7 @@ final class ServerRun {
 		this.server = server;
 		this.settings = settings;
 		this.events = server.events();
+		this.limits = new ConnectionLimits(settings);
 		this.loops = (settings.loopResources != null) ? settings.loopResources : LoopResources.create("callosum", 1,
 				(settings.workerThreads != null) ? settings.workerThreads : LoopResources.DEFAULT_IO_WORKER_COUNT,
 				true);
@@ -146,6 +147,14 @@ final class ServerRun {
 
 	ServerEvents events() {
 		return this.events;
+	}
+
+	CallosumMetricsRecorder metrics() {
+		return this.server.metrics();
+	}
+
+	ConnectionLimits limits() {
+		return this.limits;
 	}
 
 	boolean isStopping() {
@@ -201,6 +210,16 @@ final class ServerRun {
 		TcpServer tcpServer = TcpServer.create()
 			.bindAddress(() -> address)
 			.option(ChannelOption.SO_BACKLOG, this.settings.backlog);
+		if (this.settings.keepAlive != null) {
+			tcpServer = this.settings.keepAlive.applyTo(tcpServer,
+					this.loops.onChannelClass(SocketChannel.class, this.loops.onServer(this.settings.nativeTransport)));
+		}
+		Function<@Nullable String, SslProvider> sslProviders = this.settings.sslProviders;
+		if (sslProviders != null) {
+			tcpServer = tcpServer.secure((spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
+				.handshakeTimeout(this.settings.sslHandshakeTimeout)
+				.setSniAsyncMappings((name, promise) -> promise.setSuccess(sslProviders.apply(name))));
+		}
 		for (CallosumTcpServerCustomizer customizer : this.settings.customizers) {
 			tcpServer = customizer.customize(tcpServer);
 		}
@@ -238,19 +257,23 @@ final class ServerRun {
 	 * Called on the event loop of a new channel, before anything has happened on it.
 	 */
 	private void accepted(Channel channel) {
-		Integer limit = this.settings.maxConnections;
-		if (this.counted.incrementAndGet() > ((limit != null) ? limit : Integer.MAX_VALUE)) {
-			this.counted.decrementAndGet();
-			this.limitLog.log(
-					"Closed a connection: " + limit + " are open, the most that callosum.server.max-connections allows",
-					null);
+		this.server.metrics().accepted();
+		SocketAddress remoteAddress = channel.remoteAddress();
+		RefusalReason refusal = this.limits.admit(remoteAddress);
+		if (refusal != null) {
 			// Not through the pipeline: not a byte is to be sent
 			channel.unsafe().close(channel.unsafe().voidPromise());
+			this.server.metrics().refused(refusal);
 			return;
 		}
-		ConnectionLease lease = new ConnectionLease(this, channel, this.server.nextConnectionId());
+		ConnectionLease lease = new ConnectionLease(this, channel, remoteAddress, this.server.nextConnectionId());
 		this.open.add(lease);
 		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, "callosum", lease.readAhead());
+		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
+			channel.pipeline()
+				.addFirst("callosum.idle", new IdleStateHandler(true, 0, millis(this.settings.writeTimeout),
+						millis(this.settings.idleTimeout), TimeUnit.MILLISECONDS));
+		}
 		channel.closeFuture().addListener((closed) -> lease.closed());
 		if (this.closing) {
 			lease.close(Reason.SERVER_STOPPED);
@@ -274,13 +297,6 @@ final class ServerRun {
 				this.monitor.notifyAll();
 			}
 		}
-	}
-
-	/**
-	 * A connection does not count towards the limits any more.
-	 */
-	void countDown(ConnectionLease lease) {
-		this.counted.decrementAndGet();
 	}
 
 	void answerOverdue() {
@@ -322,6 +338,19 @@ final class ServerRun {
 	private void awaitAndStop() {
 		waitUntil(() -> this.stopping, null);
 		await(this.started, LISTENER_TIMEOUT);
+		try {
+			closeEverything();
+		}
+		catch (RuntimeException ex) {
+			logger.error("The Callosum server could not be stopped in good order", ex);
+		}
+		this.over = true;
+		logger.info("Callosum server stopped");
+		publishInTime(new ServerStoppedEvent(this.server));
+		end();
+	}
+
+	private void closeEverything() {
 		DisposableServer listener = this.listener;
 		if (listener != null) {
 			close(listener.channel());
@@ -340,10 +369,6 @@ final class ServerRun {
 					+ " connections have not returned within " + LISTENER_TIMEOUT.toSeconds() + " s");
 		}
 		disposeLoops();
-		this.over = true;
-		logger.info("Callosum server stopped");
-		publishInTime(new ServerStoppedEvent(this.server));
-		end();
 	}
 
 	private void end() {
@@ -472,6 +497,10 @@ final class ServerRun {
 	private static long nanos(Duration duration) {
 		Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
 		return ((duration.compareTo(longest) < 0) ? duration : longest).toNanos();
+	}
+
+	private static long millis(@Nullable Duration duration) {
+		return (duration != null) ? Math.max(1, duration.toMillis()) : 0;
 	}
 
 	private static String transport(Channel channel) {

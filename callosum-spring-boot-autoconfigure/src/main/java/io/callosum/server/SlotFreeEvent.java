@@ -126,6 +126,16 @@ public class SlotFreeEvent extends CallosumServerEvent {
 		CONNECTION_FAILED,
 
 		/**
+		 * No byte went either way for as long as the idle time-out.
+		 */
+		IDLE_TIMEOUT,
+
+		/**
+		 * The peer did not read what was written for as long as the write time-out.
+		 */
+		WRITE_TIMEOUT,
+
+		/**
 		 * The server stopped.
 		 */
 		SERVER_STOPPED
