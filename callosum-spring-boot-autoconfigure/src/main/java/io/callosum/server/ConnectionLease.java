@@ -138,6 +138,12 @@ final class ConnectionLease {
 	private boolean noSlotAvailable;
 
 	/**
+	 * Whether an answer has come and its slot, if it has one, is not held or free yet. A
+	 * stop waits for that.
+	 */
+	private volatile boolean answering;
+
+	/**
 	 * Whether the channel is closed. Serial.
 	 */
 	private boolean gone;
@@ -292,7 +298,10 @@ final class ConnectionLease {
 		this.connection = new LeasedConnection(this, request(), slot);
 		switch (this.run.server().slots().hold(slot, this)) {
 			case HELD -> held();
-			case WAITING -> scheduleTimeout();
+			case WAITING -> {
+				this.answering = true;
+				scheduleTimeout();
+			}
 			case TAKEN -> taken(slot);
 		}
 	}
@@ -324,6 +333,7 @@ final class ConnectionLease {
 	 * The slot is held. Serial.
 	 */
 	private void held() {
+		this.answering = false;
 		if (System.nanoTime() - this.deadline > 0) {
 			timedOut();
 		}
@@ -333,9 +343,6 @@ final class ConnectionLease {
 			this.run.metrics().slotAssigned();
 		}
 		else {
-			if (this.gone) {
-				this.run.add(this);
-			}
 			free();
 		}
 	}
@@ -356,6 +363,8 @@ final class ConnectionLease {
 		if (!told && !(cause instanceof NoSlotAvailableException)) {
 			this.run.events().report(ErrorKind.SLOT_REQUEST, cause, this.id);
 		}
+		this.answering = false;
+		settle();
 	}
 
 	/**
@@ -624,8 +633,11 @@ final class ConnectionLease {
 			this.run.limits().release(this.admittedAddress);
 		}
 		this.run.server().slots().leave(this);
-		if (this.gone) {
+		if (this.gone && !this.answering) {
 			this.run.remove(this);
+			if (this.answering) {
+				this.run.add(this);
+			}
 		}
 	}
 
@@ -786,14 +798,14 @@ final class ConnectionLease {
 		@Override
 		public void onNext(Integer slot) {
 			if (this.answered.compareAndSet(false, true)) {
-				ConnectionLease.this.serial.execute(() -> assigned(slot, false));
+				deal(() -> assigned(slot, false));
 			}
 		}
 
 		@Override
 		public void onError(Throwable error) {
 			if (this.answered.compareAndSet(false, true)) {
-				ConnectionLease.this.serial.execute(() -> {
+				deal(() -> {
 					answerArrived();
 					refuse(error);
 				});
@@ -803,6 +815,12 @@ final class ConnectionLease {
 		@Override
 		public void onComplete() {
 			onError(new IllegalStateException("The publisher of the slot completed without a slot"));
+		}
+
+		private void deal(Runnable answer) {
+			ConnectionLease.this.answering = true;
+			ConnectionLease.this.run.add(ConnectionLease.this);
+			ConnectionLease.this.serial.execute(answer);
 		}
 
 	}

@@ -281,7 +281,7 @@ final class ServerRun {
 	}
 
 	/**
-	 * A lease has something left to do, although its channel is closed.
+	 * A lease has something to do again, although its channel may be closed.
 	 */
 	void add(ConnectionLease lease) {
 		this.open.add(lease);
