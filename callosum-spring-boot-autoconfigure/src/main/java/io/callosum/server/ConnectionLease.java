@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -797,6 +798,7 @@ final class ConnectionLease {
 
 		@Override
 		public void onNext(Integer slot) {
+			Objects.requireNonNull(slot, "slot");
 			if (this.answered.compareAndSet(false, true)) {
 				deal(() -> assigned(slot, false));
 			}
