@@ -76,11 +76,6 @@ final class SerialExecutor implements Executor, Runnable {
 
 	@Override
 	public void run() {
-		if (!this.events.isOnEventLoop() && this.eventLoop.inEventLoop()) {
-			// The executor runs its tasks on the thread of the caller
-			this.events.executeOnOwnThread(this);
-			return;
-		}
 		Runnable task = next();
 		while (task != null) {
 			try {

@@ -26,6 +26,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import io.netty.channel.EventLoop;
@@ -106,18 +107,22 @@ final class ServerEvents {
 	 * @param task the task
 	 */
 	void execute(EventLoop eventLoop, Runnable task) {
-		Executor executor = (this.listenerExecutor != null) ? this.listenerExecutor : eventLoop;
+		if (this.listenerExecutor != null) {
+			execute(this.listenerExecutor, new ListenerTask(task));
+		}
+		else {
+			execute(eventLoop, task);
+		}
+	}
+
+	private void execute(Executor executor, Runnable task) {
 		try {
 			executor.execute(task);
 		}
 		catch (Throwable ex) {
 			// Also an Error: a thread that could not be created
-			executeOnOwnThread(task);
+			this.ownThread.execute(task);
 		}
-	}
-
-	void executeOnOwnThread(Runnable task) {
-		this.ownThread.execute(task);
 	}
 
 	/**
@@ -219,20 +224,14 @@ final class ServerEvents {
 		}
 		// A listener that may block everywhere else may block here too
 		this.pendingErrors.incrementAndGet();
-		Runnable task = () -> {
+		execute(executor, new ListenerTask(() -> {
 			try {
 				publishError(cause, connectionId);
 			}
 			finally {
 				this.pendingErrors.decrementAndGet();
 			}
-		};
-		try {
-			executor.execute(task);
-		}
-		catch (Throwable ex) {
-			executeOnOwnThread(task);
-		}
+		}));
 	}
 
 	boolean hasPendingErrors() {
@@ -253,6 +252,33 @@ final class ServerEvents {
 			unwrapped = Exceptions.unwrap(unwrapped.getCause());
 		}
 		return unwrapped;
+	}
+
+	/**
+	 * A task for the executor of the listeners. Runs once, also if the executor throws
+	 * although it has taken the task, and on no event loop, also if the executor runs its
+	 * tasks on the thread of the caller.
+	 */
+	private final class ListenerTask implements Runnable {
+
+		private final Runnable task;
+
+		private final AtomicBoolean begun = new AtomicBoolean();
+
+		private ListenerTask(Runnable task) {
+			this.task = task;
+		}
+
+		@Override
+		public void run() {
+			if (Schedulers.isInNonBlockingThread()) {
+				ServerEvents.this.ownThread.execute(this);
+			}
+			else if (this.begun.compareAndSet(false, true)) {
+				this.task.run();
+			}
+		}
+
 	}
 
 }
