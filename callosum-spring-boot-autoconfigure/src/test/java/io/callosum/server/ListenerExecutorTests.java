@@ -1,0 +1,534 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.UnaryOperator;
+
+import ch.qos.logback.classic.Level;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for where listeners run: on the event loops, or on an executor, also one that
+ * does not do its work well.
+ */
+@ParameterizedClass
+@EnumSource
+class ListenerExecutorTests {
+
+	@Parameter
+	Transport transport;
+
+	private final ExecutorService pool = Executors.newCachedThreadPool((task) -> new Thread(task, "pool"));
+
+	@AfterEach
+	void shutdownPool() {
+		this.pool.shutdown();
+	}
+
+	// Event loops
+
+	@Test
+	void withoutAnExecutorTheEventsOfAConnectionArePublishedOnItsEventLoop() {
+		Map<Object, Set<Thread>> threads = new ConcurrentHashMap<>();
+		try (TestServer server = create(UnaryOperator.identity())) {
+			server.events().on(CallosumServerEvent.class, (event) -> {
+				if (connectionId(event) != null) {
+					threads.computeIfAbsent(connectionId(event), (id) -> ConcurrentHashMap.newKeySet())
+						.add(Thread.currentThread());
+				}
+			});
+			server.start();
+			serve(server, 8);
+			server.server().stop();
+			assertThat(threads).hasSize(8);
+			assertThat(threads.values()).allSatisfy((used) -> assertThat(used).singleElement()
+				.matches(Schedulers::isNonBlockingThread)
+				.satisfies((thread) -> assertThat(thread.getName()).startsWith("callosum-")));
+		}
+	}
+
+	@Test
+	void aListenerThatHoldsAnEventLoopEarnsOneWarningThatNamesEventAndRemedy() {
+		try (TestServer server = create(UnaryOperator.identity())) {
+			server.events()
+				.on(ConnectionEvent.class, (event) -> pause(120))
+				.on(SlotFreeEvent.class, (event) -> pause(120));
+			server.start();
+			serve(server, 3);
+			server.server().stop();
+			assertThat(server.logged(Level.WARN)).filteredOn((message) -> message.contains("held an event loop"))
+				.singleElement()
+				.asString()
+				.contains("ConnectionEvent")
+				.containsPattern("1[2-9]\\d ms|[2-9]\\d\\d ms|\\d{4,} ms")
+				.contains("callosum.server.listener-execution=task-executor");
+		}
+	}
+
+	@Test
+	void aListenerThatTakesItsTimeOnAnExecutorEarnsNoWarning() {
+		try (TestServer server = create(onPool())) {
+			server.events().on(ConnectionEvent.class, (event) -> pause(120));
+			server.start();
+			serve(server, 1);
+			server.server().stop();
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	// A pool
+
+	@Test
+	void theEventsOfAConnectionComeInOrderAndNeverConcurrentlyOnAPool() throws Exception {
+		Map<String, String> running = new ConcurrentHashMap<>();
+		List<String> violations = new CopyOnWriteArrayList<>();
+		Set<String> threads = ConcurrentHashMap.newKeySet();
+		try (TestServer server = create(onPool())) {
+			server.events().on(CallosumServerEvent.class, (event) -> {
+				String id = connectionId(event);
+				if (id == null) {
+					return;
+				}
+				threads.add(Thread.currentThread().getName());
+				String other = running.putIfAbsent(id, event.toString());
+				if (other != null) {
+					violations.add(event + " during " + other);
+				}
+				LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(500_000));
+				running.remove(id, event.toString());
+			});
+			server.start();
+			churn(server, 8, 100);
+			server.server().stop();
+			assertThat(violations).isEmpty();
+			assertThat(threads).containsExactly("pool");
+			assertThat(server.events().of(ConnectionEvent.class).size()).isGreaterThan(400);
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+		}
+	}
+
+	@Test
+	void listenersOfOneConnectionMayBlockWithoutStallingOthers() {
+		verifyBlockingIsHarmless(SlotRequestEvent.class);
+		verifyBlockingIsHarmless(ConnectionEvent.class);
+		verifyBlockingIsHarmless(SlotFreeEvent.class);
+	}
+
+	@Test
+	void theAllocatorMayBlockWithoutStallingOthers() {
+		CountDownLatch blocked = new CountDownLatch(1);
+		LowestSlotAllocator slots = new LowestSlotAllocator();
+		AtomicBoolean releasing = new AtomicBoolean();
+		try (TestServer server = create(
+				(builder) -> onPool().apply(builder).workerThreads(1).slotAllocator(new SlotAllocator() {
+
+					@Override
+					public int allocate(SlotRequest request) {
+						int slot = slots.allocate(request);
+						if (slot == 0) {
+							await(blocked);
+						}
+						return slot;
+					}
+
+					@Override
+					public void release(int slot) {
+						slots.release(slot);
+						if (slot == 1) {
+							releasing.set(true);
+							await(blocked);
+						}
+					}
+
+				}))
+			.start()) {
+			TestClient first = server.connect();
+			TestServer.await("request", () -> assertThat(server.events().of(SlotRequestEvent.class)).hasSize(1));
+			TestClient second = server.connect();
+			assertThat(second.readSlot()).isOne();
+			second.close();
+			TestServer.await("release", () -> assertThat(releasing).isTrue());
+			assertThat(server.connect().readSlot()).isOne();
+			blocked.countDown();
+			assertThat(first.readSlot()).isZero();
+		}
+	}
+
+	@Test
+	void aHandlerMayBlockWhileItIsAssembledWithoutStallingOthers() {
+		CountDownLatch blocked = new CountDownLatch(1);
+		List<String> threads = new CopyOnWriteArrayList<>();
+		try (TestServer server = create(
+				(builder) -> onPool().apply(builder).workerThreads(1).connectionHandler((connection) -> {
+					threads.add(Thread.currentThread().getName());
+					if (connection.slot() == 0) {
+						await(blocked);
+					}
+					return connection.outbound().sendString(Mono.just("hello\n")).then();
+				}))
+			.start()) {
+			TestClient first = server.connect();
+			assertThat(first.readSlot()).isZero();
+			TestServer.await("handler", () -> assertThat(threads).hasSize(1));
+			TestClient second = server.connect();
+			assertThat(second.readSlot()).isOne();
+			assertThat(second.readLine()).isEqualTo("hello\n");
+			blocked.countDown();
+			assertThat(first.readLine()).isEqualTo("hello\n");
+			assertThat(threads).containsOnly("pool");
+		}
+	}
+
+	@Test
+	void theSlotTimeoutIncludesWaitingForAThread() {
+		Queue<Runnable> waiting = new ConcurrentLinkedQueue<>();
+		AtomicBoolean busy = new AtomicBoolean(true);
+		try (TestServer server = create(
+				(builder) -> builder.slotTimeout(Duration.ofMillis(100)).listenerExecutor(holding(busy, waiting)))) {
+			server.start();
+			assertThat(server.connect().isRefused()).isTrue();
+			busy.set(false);
+			waiting.forEach(this.pool::execute);
+			server.server().stop();
+			assertThat(server.events().of(ServerErrorEvent.class)).singleElement().satisfies((event) -> {
+				assertThat(event.getError()).isInstanceOf(TimeoutException.class);
+				assertThat(event.getConnectionId()).isEqualTo("c1");
+			});
+			assertThat(server.events().of(SlotRequestEvent.class)).as("requests of a connection that has gone")
+				.isEmpty();
+		}
+	}
+
+	@Test
+	void requestsThatHaveWaitedTooLongForAThreadDoNotCountAsOverdueForEver() {
+		Queue<Runnable> waiting = new ConcurrentLinkedQueue<>();
+		AtomicBoolean busy = new AtomicBoolean(true);
+		int requests = ServerRun.MAX_OVERDUE_ANSWERS + 1;
+		try (TestServer server = create(
+				(builder) -> builder.slotTimeout(Duration.ofMillis(50)).listenerExecutor(holding(busy, waiting)))) {
+			server.start();
+			for (int i = 0; i < requests; i++) {
+				new TestClient(server.server().address()).close();
+				if (i % 1000 == 0) {
+					// Not faster than the server accepts, or the system drops some
+					int soFar = i;
+					TestServer.await("requests", () -> assertThat(waiting).hasSizeGreaterThan(soFar));
+				}
+			}
+			assertThat(server.connect().isRefused()).isTrue();
+			TestServer.await("requests", () -> assertThat(waiting).hasSizeGreaterThan(requests));
+			busy.set(false);
+			waiting.forEach(Runnable::run);
+			TestServer.await("a slot", () -> {
+				TestClient client = server.connect();
+				assertThat(client.readLine()).matches("\\d+\r\n");
+			});
+			server.server().stop();
+		}
+	}
+
+	@Test
+	void errorsOfAnEventLoopArePublishedOnThePoolToo() {
+		List<String> threads = new CopyOnWriteArrayList<>();
+		try (TestServer server = create((builder) -> onPool().apply(builder)
+			.slotTimeout(Duration.ofMillis(50))
+			.connectionHandler(
+					(connection) -> connection.inbound().receive().next().then(Mono.error(new RuntimeException()))))) {
+			server.events().on(SlotRequestEvent.class, (event) -> {
+				if (event.getRequest().connectionId().equals("c1")) {
+					event.assign(Mono.never());
+				}
+			}).on(ServerErrorEvent.class, (event) -> threads.add(Thread.currentThread().getName()));
+			server.start();
+			assertThat(server.connect().isRefused()).isTrue();
+			TestServer.await("time-out", () -> assertThat(threads).hasSize(1));
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.send("fail");
+			TestServer.await("the handler's error", () -> assertThat(threads).hasSize(2));
+			assertThat(threads).containsOnly("pool");
+		}
+	}
+
+	// Executors that do not take every task
+
+	@Test
+	void anExecutorThatRejectsEverythingLosesNothingAndNothingRunsOnAnEventLoop() throws Exception {
+		verifyNothingLost((task) -> {
+			throw new RejectedExecutionException("always");
+		}, "callosum-events");
+	}
+
+	@Test
+	void anExecutorThatRejectsAtRandomLosesNothingAndNothingRunsOnAnEventLoop() throws Exception {
+		verifyNothingLost((task) -> {
+			if (ThreadLocalRandom.current().nextBoolean()) {
+				throw new RejectedExecutionException("at random");
+			}
+			this.pool.execute(task);
+		}, "pool", "callosum-events");
+	}
+
+	@Test
+	void anExecutorThatThrowsAnErrorLosesNothingAndNothingRunsOnAnEventLoop() throws Exception {
+		verifyNothingLost((task) -> {
+			if (ThreadLocalRandom.current().nextBoolean()) {
+				throw new OutOfMemoryError("unable to create native thread");
+			}
+			this.pool.execute(task);
+		}, "pool", "callosum-events");
+	}
+
+	@Test
+	void anExecutorThatTakesATaskAndThrowsNeverthelessPublishesNothingTwice() throws Exception {
+		verifyNothingLost((task) -> {
+			// As a ThreadPoolExecutor does that has queued a task and then gets no thread
+			this.pool.execute(task);
+			if (ThreadLocalRandom.current().nextBoolean()) {
+				throw new OutOfMemoryError("unable to create native thread");
+			}
+		}, "pool", "callosum-events");
+	}
+
+	@Test
+	void anExecutorThatRunsTasksOnTheThreadOfItsCallerNeverRunsListenersOnAnEventLoop() throws Exception {
+		verifyNothingLost(Runnable::run, "callosum-events", "answers");
+	}
+
+	private void verifyNothingLost(Executor executor, String... expectedThreads) throws InterruptedException {
+		Map<String, AtomicInteger> running = new ConcurrentHashMap<>();
+		Set<String> violations = ConcurrentHashMap.newKeySet();
+		Set<String> threads = ConcurrentHashMap.newKeySet();
+		AtomicInteger errors = new AtomicInteger();
+		ExecutorService answers = Executors.newSingleThreadExecutor((task) -> new Thread(task, "answers"));
+		LowestSlotAllocator slots = new LowestSlotAllocator();
+		try (TestServer server = create((builder) -> builder.listenerExecutor(executor)
+			.slotTimeout(Duration.ofSeconds(3))
+			.connectionHandler((connection) -> connection.inbound()
+				.receive()
+				.asString()
+				.next()
+				.flatMap((text) -> Mono.error(new IllegalStateException(text)))))) {
+			server.events().on(CallosumServerEvent.class, (event) -> {
+				String id = connectionId(event);
+				if (id != null) {
+					threads.add(Thread.currentThread().getName());
+					if (Schedulers.isInNonBlockingThread()) {
+						violations.add(event.getClass().getSimpleName() + " on an event loop");
+					}
+				}
+				if (event instanceof ServerErrorEvent error) {
+					errors.incrementAndGet();
+				}
+				else if (id != null) {
+					AtomicInteger concurrent = running.computeIfAbsent(id, (key) -> new AtomicInteger());
+					if (concurrent.incrementAndGet() > 1) {
+						violations.add("concurrent events of a connection");
+					}
+					Thread.yield();
+					concurrent.decrementAndGet();
+				}
+			}).on(SlotRequestEvent.class, (event) -> event.assign(Mono.create((sink) -> answers.execute(() -> {
+				sink.success(slots.allocate(event.getRequest()));
+			})))).on(SlotFreeEvent.class, (event) -> slots.release(event.getSlot()));
+			server.start();
+			AtomicInteger failing = new AtomicInteger();
+			AtomicInteger connects = new AtomicInteger();
+			inThreads(4, () -> {
+				for (int i = 0; i < 50; i++) {
+					connects.incrementAndGet();
+					TestClient client = new TestClient(server.server().address());
+					if (i % 5 == 4) {
+						client.reset();
+						continue;
+					}
+					client.readSlot();
+					if (i % 2 == 0) {
+						client.send("fail");
+						assertThat(client.isRefused()).isTrue();
+						failing.incrementAndGet();
+					}
+					client.close();
+				}
+			});
+			TestServer.await("requests",
+					() -> assertThat(server.events().of(SlotRequestEvent.class))
+						.hasSizeLessThanOrEqualTo(connects.get())
+						.hasSizeGreaterThanOrEqualTo(connects.get() * 4 / 5));
+			TestServer.await("connections()", () -> assertThat(server.server().connections()).isEmpty());
+			server.server().stop();
+			assertThat(violations).isEmpty();
+			assertThat(threads).isSubsetOf(expectedThreads);
+			assertThat(errors).hasValue(failing.get());
+			assertThat(server.events().of(SlotFreeEvent.class)).extracting((event) -> event.getConnection().id())
+				.doesNotHaveDuplicates()
+				.hasSameSizeAs(server.events().of(SlotRequestEvent.class));
+			assertThat(slots.allocate(server.events().of(SlotRequestEvent.class).get(0).getRequest())).isZero();
+		}
+		finally {
+			answers.shutdown();
+		}
+	}
+
+	private <E extends CallosumServerEvent> void verifyBlockingIsHarmless(Class<E> type) {
+		CountDownLatch blocked = new CountDownLatch(1);
+		CountDownLatch reached = new CountDownLatch(1);
+		try (TestServer server = create((builder) -> onPool().apply(builder).workerThreads(1))) {
+			server.events().on(type, (event) -> {
+				if ("c1".equals(connectionId(event))) {
+					reached.countDown();
+					await(blocked);
+				}
+			});
+			server.start();
+			TestClient first = server.connect();
+			if (type == SlotFreeEvent.class) {
+				first.readSlot();
+				first.close();
+			}
+			await(reached);
+			TestClient second = server.connect();
+			assertThat(second.readSlot()).isBetween(0, 1);
+			second.close();
+			TestServer.await("the life of the second",
+					() -> assertThat(server.events().of(SlotFreeEvent.class))
+						.extracting((event) -> event.getConnection().id())
+						.contains("c2"));
+			blocked.countDown();
+		}
+	}
+
+	private TestServer create(UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create(this.transport, customizer);
+	}
+
+	private UnaryOperator<CallosumServer.Builder> onPool() {
+		return (builder) -> builder.listenerExecutor(this.pool);
+	}
+
+	/**
+	 * An executor that holds its tasks back while it is busy.
+	 */
+	private Executor holding(AtomicBoolean busy, Queue<Runnable> waiting) {
+		return (task) -> {
+			if (busy.get()) {
+				waiting.add(task);
+			}
+			else {
+				this.pool.execute(task);
+			}
+		};
+	}
+
+	private static void serve(TestServer server, int clients) {
+		for (int i = 0; i < clients; i++) {
+			TestClient client = server.connect();
+			client.readSlot();
+			int connected = i + 1;
+			TestServer.await("connection",
+					() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(connected));
+			client.close();
+		}
+	}
+
+	private static void churn(TestServer server, int threads, int rounds) throws InterruptedException {
+		inThreads(threads, () -> {
+			for (int i = 0; i < rounds; i++) {
+				TestClient client = new TestClient(server.server().address());
+				if (i % 3 != 0) {
+					client.readSlot();
+				}
+				if (i % 2 == 0) {
+					client.close();
+				}
+				else {
+					client.reset();
+				}
+			}
+		});
+	}
+
+	private static void inThreads(int count, Runnable task) throws InterruptedException {
+		List<Throwable> failures = new CopyOnWriteArrayList<>();
+		List<Thread> threads = new ArrayList<>();
+		for (int i = 0; i < count; i++) {
+			Thread thread = new Thread(task);
+			thread.setUncaughtExceptionHandler((failed, ex) -> failures.add(ex));
+			threads.add(thread);
+			thread.start();
+		}
+		for (Thread thread : threads) {
+			thread.join();
+		}
+		assertThat(failures).isEmpty();
+	}
+
+	private static String connectionId(CallosumServerEvent event) {
+		if (event instanceof SlotRequestEvent request) {
+			return request.getRequest().connectionId();
+		}
+		if (event instanceof ConnectionEvent connection) {
+			return connection.getConnection().id();
+		}
+		if (event instanceof SlotFreeEvent free) {
+			return free.getConnection().id();
+		}
+		return (event instanceof ServerErrorEvent error) ? error.getConnectionId() : null;
+	}
+
+	private static void pause(int millis) {
+		LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+	}
+
+	private static void await(CountDownLatch latch) {
+		try {
+			assertThat(latch.await(30, TimeUnit.SECONDS)).isTrue();
+		}
+		catch (InterruptedException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+}
