@@ -340,7 +340,7 @@ final class ConnectionLease {
 		}
 		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
 			cancelTimeout();
-			writeSlotLine();
+			onEventLoop(this::writeSlotLine);
 			this.run.metrics().slotAssigned();
 		}
 		else {
@@ -419,6 +419,10 @@ final class ConnectionLease {
 
 	// Living with it
 
+	/**
+	 * Write the slot line. Event loop: handed over from another thread, it could be
+	 * overtaken by what the application writes on the event loop meanwhile.
+	 */
 	private void writeSlotLine() {
 		LeasedConnection connection = connection();
 		this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), connection.slot() + "\r\n"))

@@ -80,6 +80,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 				ReferenceCountUtil.release(message);
 			}
 			this.rest = rest;
+			this.error = readAhead.failure();
 			this.upstreamDone = true;
 		}
 	}

@@ -87,6 +87,8 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 
 	private volatile long bytesSent;
 
+	private @Nullable Throwable failure;
+
 	ReadAheadHandler(ConnectionLease lease) {
 		this.lease = lease;
 	}
@@ -178,6 +180,7 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 			return;
 		}
 		this.lease.failing(cause);
+		this.failure = cause;
 		// Reactor Netty logs an error that it has no subscriber for, at the peer's rate
 		if (this.relay != null && this.relay.isReceiving()) {
 			this.relay.gather();
@@ -233,6 +236,13 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 			this.heldBytes -= cost(message);
 		}
 		return message;
+	}
+
+	/**
+	 * Return what has ended the connection, if it failed.
+	 */
+	@Nullable Throwable failure() {
+		return this.failure;
 	}
 
 	/**
