@@ -278,12 +278,17 @@ class LowestSlotAllocatorTests {
 		assertThat(allocate(allocator, 1)).containsExactly(below);
 	}
 
-	@Test
-	void everySlotWasTheLowestFreeOneAtSomeMomentOfTheCall() throws Exception {
-		int slotsPerThread = 24;
+	@ParameterizedTest
+	@ValueSource(ints = { 1, 2, 24 })
+	void everySlotWasTheLowestFreeOneAtSomeMomentOfTheCall(int slotsPerThread) throws Exception {
+		// Close to the end of the first word, so that the calls work on several levels
+		int below = 60;
 		int rounds = 40_000;
 		LowestSlotAllocator allocator = new LowestSlotAllocator();
-		History history = new History(THREADS * (rounds + slotsPerThread) * 3);
+		History history = new History((below + THREADS * (rounds + slotsPerThread)) * 4);
+		for (int i = 0; i < below; i++) {
+			history.allocate(allocator);
+		}
 		inParallel((thread) -> {
 			Random random = new Random(thread);
 			int[] held = new int[slotsPerThread];
@@ -299,29 +304,36 @@ class LowestSlotAllocatorTests {
 				}
 			}
 		});
-		history.verify(THREADS * slotsPerThread);
+		history.verify(below + THREADS * slotsPerThread);
 	}
 
 	@Test
-	void onlyOneOfSeveralReleasesOfASlotSucceeds() throws Exception {
-		int slots = 5000;
+	void releasesThatRaceForASlotFreeItOnlyOnce() throws Exception {
+		int slots = 70;
 		LowestSlotAllocator allocator = new LowestSlotAllocator(slots);
-		allocate(allocator, slots);
-		AtomicInteger released = new AtomicInteger();
+		AtomicInteger inUse = new AtomicInteger();
 		inParallel((thread) -> {
-			for (int slot = 0; slot < slots; slot++) {
+			Random random = new Random(thread);
+			for (int i = 0; i < 40_000; i++) {
 				try {
-					allocator.release(slot);
-					released.incrementAndGet();
+					if (random.nextBoolean()) {
+						allocator.allocate(REQUEST);
+						inUse.incrementAndGet();
+					}
+					else {
+						allocator.release(random.nextInt(slots));
+						inUse.decrementAndGet();
+					}
 				}
-				catch (IllegalArgumentException ex) {
-					// Another thread was first
+				catch (NoSlotAvailableException | IllegalArgumentException ex) {
+					// None left, or another thread was first
 				}
 			}
 		});
-		assertThat(released).hasValue(slots);
-		assertThat(allocate(allocator, slots)).isEqualTo(IntStream.range(0, slots).toArray());
+		assertThat(allocate(allocator, slots - inUse.get())).doesNotHaveDuplicates();
 		assertRefused(allocator, slots);
+		release(allocator, IntStream.range(0, slots).toArray());
+		assertThat(allocate(allocator, slots)).isEqualTo(IntStream.range(0, slots).toArray());
 	}
 
 	private static void inParallel(Task task) throws Exception {
@@ -385,52 +397,58 @@ class LowestSlotAllocatorTests {
 	/**
 	 * What several threads did, in ticks of a clock that they share. A slot may be in use
 	 * from the call of {@code allocate} to the return of {@code release}, and is
-	 * certainly free otherwise. So an allocation is wrong if at every moment of the call
-	 * a lower slot was certainly free.
+	 * certainly free otherwise. So an allocation is right only if there is a moment of
+	 * the call at which no lower slot was certainly free, and the release by the slot's
+	 * holder before, if there was one, had begun.
 	 */
 	private static final class History {
 
 		private final AtomicInteger clock = new AtomicInteger();
 
-		// By tick: 1 + the slot that may be in use from then on, or until then; and for
-		// the
-		// former the tick at which the call had returned
-		private final int[] from;
-
-		private final int[] until;
+		// By tick: 1 + the slot that a call of allocate which began then has given, and
+		// the tick at which that call had returned
+		private final int[] given;
 
 		private final int[] returned;
 
+		// By tick: 1 + the slot whose release began then, or had returned
+		private final int[] leaving;
+
+		private final int[] left;
+
 		History(int ticks) {
-			this.from = new int[ticks];
-			this.until = new int[ticks];
+			this.given = new int[ticks];
 			this.returned = new int[ticks];
+			this.leaving = new int[ticks];
+			this.left = new int[ticks];
 		}
 
 		int allocate(LowestSlotAllocator allocator) {
 			int called = this.clock.getAndIncrement();
 			int slot = allocator.allocate(REQUEST);
 			this.returned[called] = this.clock.getAndIncrement();
-			this.from[called] = slot + 1;
+			this.given[called] = slot + 1;
 			return slot;
 		}
 
 		void release(LowestSlotAllocator allocator, int slot) {
+			this.leaving[this.clock.getAndIncrement()] = slot + 1;
 			allocator.release(slot);
-			this.until[this.clock.getAndIncrement()] = slot + 1;
+			this.left[this.clock.getAndIncrement()] = slot + 1;
 		}
 
 		void verify(int slots) {
 			int[] lowestFree = lowestFree(slots);
 			for (int called = 0; called < this.clock.get(); called++) {
-				int slot = this.from[called] - 1;
+				int slot = this.given[called] - 1;
 				if (slot >= 0) {
-					int tick = called;
-					while (tick < this.returned[called] && lowestFree[tick] < slot) {
-						tick++;
+					boolean right = false;
+					for (int tick = called; tick < this.returned[called]; tick++) {
+						right = (right && this.leaving[tick] != slot + 1) || lowestFree[tick] > slot;
 					}
-					assertThat(tick).as("slot %d, asked for at %d, lower ones free until", slot, called)
-						.isLessThan(this.returned[called]);
+					assertThat(right)
+						.as("slot %d was the lowest free one between %d and %d", slot, called, this.returned[called])
+						.isTrue();
 				}
 			}
 		}
@@ -446,11 +464,11 @@ class LowestSlotAllocatorTests {
 			BitSet free = new BitSet();
 			free.set(0, slots + 1);
 			for (int tick = 0; tick < lowestFree.length; tick++) {
-				if (this.from[tick] > 0 && users[this.from[tick] - 1]++ == 0) {
-					free.clear(this.from[tick] - 1);
+				if (this.given[tick] > 0 && users[this.given[tick] - 1]++ == 0) {
+					free.clear(this.given[tick] - 1);
 				}
-				if (this.until[tick] > 0 && --users[this.until[tick] - 1] == 0) {
-					free.set(this.until[tick] - 1);
+				if (this.left[tick] > 0 && --users[this.left[tick] - 1] == 0) {
+					free.set(this.left[tick] - 1);
 				}
 				lowestFree[tick] = free.nextSetBit(0);
 			}
