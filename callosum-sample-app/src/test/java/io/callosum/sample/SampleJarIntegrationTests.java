@@ -1,0 +1,102 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.sample;
+
+import java.io.BufferedReader;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Runs the jar of the sample as its users do, with and without ahead-of-time processing,
+ * and with and without a web server.
+ */
+class SampleJarIntegrationTests {
+
+	private static final Pattern STARTED = Pattern.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+)");
+
+	@TempDir
+	private Path folder;
+
+	@ParameterizedTest
+	@ValueSource(strings = { "-Dspring.aot.enabled=false", "-Dspring.aot.enabled=true",
+			"-Dspring.main.web-application-type=none" })
+	void theJarServesAndEndsWhenItIsTold(String option) throws Exception {
+		Path log = this.folder.resolve("log");
+		Process process = start(option, log);
+		try {
+			int port = awaitPort(process, log);
+			assertThat(Files.readString(log).contains("Starting AOT-processed"))
+				.isEqualTo(option.equals("-Dspring.aot.enabled=true"));
+			try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
+				socket.setSoTimeout(30_000);
+				BufferedReader in = new BufferedReader(
+						new InputStreamReader(socket.getInputStream(), StandardCharsets.US_ASCII));
+				assertThat(in.readLine()).isEqualTo("0");
+				socket.getOutputStream().write("slot\n".getBytes(StandardCharsets.US_ASCII));
+				assertThat(in.readLine()).isEqualTo("slot 0");
+				// Nothing but the server keeps the JVM without a web server alive
+				assertThat(process.isAlive()).isTrue();
+				process.destroy();
+				assertThat(in.readLine()).as("what comes after the drain").isNull();
+			}
+			assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("the process has ended").isTrue();
+			assertThat(Files.readString(log)).contains("Callosum server stopped").doesNotContain("WARN", "ERROR");
+		}
+		finally {
+			process.destroyForcibly();
+		}
+	}
+
+	private static Process start(String option, Path log) throws IOException {
+		String jar = System.getProperty("sample.jar");
+		assertThat(jar).as("the system property sample.jar, which the build sets").isNotNull();
+		List<String> command = new ArrayList<>();
+		command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+		command.add(option);
+		command.addAll(List.of("-jar", new File(jar).getAbsolutePath(), "--callosum.server.port=0", "--server.port=0"));
+		return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+	}
+
+	private static int awaitPort(Process process, Path log) {
+		return Awaitility.await("the server to start").atMost(Duration.ofMinutes(2)).until(() -> {
+			String text = Files.readString(log);
+			assertThat(process.isAlive()).as(text).isTrue();
+			Matcher matcher = STARTED.matcher(text);
+			return matcher.find() ? Integer.parseInt(matcher.group(1)) : null;
+		}, (port) -> port != null);
+	}
+
+}
