@@ -22,10 +22,12 @@ import reactor.netty.tcp.TcpServer;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.ConfigurableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWebApplication;
+import org.springframework.boot.autoconfigure.condition.SearchStrategy;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.ApplicationContext;
@@ -65,7 +67,7 @@ public final class CallosumServerAutoConfiguration {
 
 	@Bean
 	@Scope(ConfigurableBeanFactory.SCOPE_PROTOTYPE)
-	@ConditionalOnMissingBean
+	@ConditionalOnMissingBean(search = SearchStrategy.CURRENT)
 	CallosumServer.Builder callosumServerBuilder(CallosumServerProperties properties,
 			ApplicationContext applicationContext, SlotAllocator slotAllocator,
 			ObjectProvider<ConnectionHandler> connectionHandler, ObjectProvider<LoopResources> loopResources,
@@ -86,17 +88,23 @@ public final class CallosumServerAutoConfiguration {
 		return builder.build();
 	}
 
+	// From here on only for a server of this context: one of a parent, which a child
+	// context shares, must not end with the child
+
 	@Bean
+	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	LocalPortListener callosumLocalPortListener(CallosumServer server, ConfigurableApplicationContext context) {
 		return new LocalPortListener(server, context);
 	}
 
 	@Bean
+	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	ServerStartStopLifecycle callosumServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort) {
 		return new ServerStartStopLifecycle(server, localPort);
 	}
 
 	@Bean
+	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	ServerGracefulShutdownLifecycle callosumServerGracefulShutdownLifecycle(CallosumServer server,
 			CallosumServerProperties properties) {
 		return new ServerGracefulShutdownLifecycle(server, properties.getShutdown() == Shutdown.GRACEFUL);
@@ -107,6 +115,7 @@ public final class CallosumServerAutoConfiguration {
 	 */
 	@Bean
 	@ConditionalOnNotWebApplication
+	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	RefuseTrafficListener callosumRefuseTrafficListener(ApplicationContext context) {
 		return new RefuseTrafficListener(context);
 	}

@@ -23,6 +23,7 @@ import java.util.Map;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.Ordered;
 import org.springframework.core.env.ConfigurableEnvironment;
 import org.springframework.core.env.MapPropertySource;
 import org.springframework.core.env.MutablePropertySources;
@@ -34,7 +35,7 @@ import io.callosum.server.ServerStartedEvent;
 /**
  * Sets {@value #PROPERTY_NAME} to the port of the server of this context at each start.
  */
-final class LocalPortListener implements ApplicationListener<ServerStartedEvent> {
+final class LocalPortListener implements ApplicationListener<ServerStartedEvent>, Ordered {
 
 	static final String PROPERTY_NAME = "local.callosum.server.port";
 
@@ -85,6 +86,14 @@ final class LocalPortListener implements ApplicationListener<ServerStartedEvent>
 			sources.addFirst(source);
 		}
 		((Map<String, Object>) source.getSource()).put(PROPERTY_NAME, port);
+	}
+
+	/**
+	 * Before the listeners of the application.
+	 */
+	@Override
+	public int getOrder() {
+		return HIGHEST_PRECEDENCE;
 	}
 
 	/**

@@ -1,0 +1,263 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.autoconfigure;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executor;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.Banner;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.WebApplicationType;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.diagnostics.FailureAnalysis;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.core.env.StandardEnvironment;
+import org.springframework.core.env.SystemEnvironmentPropertySource;
+
+import io.callosum.server.CallosumTcpServerCustomizer;
+import io.callosum.server.ServerBindException;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatException;
+import static org.mockito.BDDMockito.given;
+import static org.mockito.Mockito.mock;
+
+/**
+ * Tests for what an application prints that cannot start its server.
+ *
+ * @author The Callosum authors
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class StartFailureTests {
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void aTakenPortIsNamedWithItsKeyAndTheRemedy(boolean nativeTransport, CapturedOutput output) throws IOException {
+		try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+			int port = taken.getLocalPort();
+			assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
+					"--callosum.server.host=127.0.0.1", "--callosum.server.port=" + port);
+			assertAnalysis(output, "cannot listen on 127.0.0.1:" + port + ": port " + port + " is already in use",
+					"callosum.server.port");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void aTakenPortOfEveryAddressIsNamedToo(boolean nativeTransport, CapturedOutput output) throws IOException {
+		try (ServerSocket taken = new ServerSocket()) {
+			taken.bind(new InetSocketAddress(0));
+			int port = taken.getLocalPort();
+			assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
+					"--callosum.server.port=" + port);
+			assertAnalysis(output, "port " + port + " is already in use", "callosum.server.port");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void anUnknownHostIsNamedWithItsKeyAndTheRemedy(boolean nativeTransport, CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
+				"--callosum.server.host=x.invalid", "--callosum.server.port=0");
+		assertAnalysis(output, "x.invalid:0: the host name 'x.invalid' cannot be resolved", "callosum.server.host");
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void anAddressOfAnotherMachineIsNamedWithItsKeyAndTheRemedy(boolean nativeTransport, CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
+				"--callosum.server.host=192.0.2.1", "--callosum.server.port=0");
+		assertAnalysis(output, "192.0.2.1:0: no network interface of this machine has the address",
+				"callosum.server.host");
+	}
+
+	@Test
+	void aForbiddenPortIsNamedWithItsKeyAndTheRemedy() {
+		FailureAnalysis analysis = analyze("::1", 443, ServerBindException.Reason.PERMISSION_DENIED,
+				new IOException("test"));
+		assertThat(analysis.getDescription()).contains("[::1]:443", "no permission to use port 443");
+		assertThat(analysis.getAction()).contains("callosum.server.port", "CAP_NET_BIND_SERVICE");
+	}
+
+	@Test
+	void anyOtherReasonIsToldInTheWordsOfTheSystem() {
+		FailureAnalysis analysis = analyze("127.0.0.1", 4040, ServerBindException.Reason.OTHER,
+				new IOException("bind failed: no buffer space"));
+		assertThat(analysis.getDescription()).contains("127.0.0.1:4040", "bind failed: no buffer space");
+		assertThat(analysis.getAction()).contains("callosum.server.host", "callosum.server.port");
+	}
+
+	private static FailureAnalysis analyze(String host, int port, ServerBindException.Reason reason, Throwable cause) {
+		ServerBindException exception = mock(ServerBindException.class);
+		given(exception.getAddress()).willReturn(InetSocketAddress.createUnresolved(host, port));
+		given(exception.getReason()).willReturn(reason);
+		given(exception.getCause()).willReturn(cause);
+		FailureAnalysis analysis = new ServerBindFailureAnalyzer().analyze(exception, exception);
+		assertThat(analysis).isNotNull();
+		return analysis;
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', textBlock = """
+			host                  | ''      | must not be empty
+			host                  | ' '     | must not be empty
+			port                  | -1      | must be from 0 to 65535
+			port                  | 65536   | must be from 0 to 65535
+			backlog               | 0       | must be 1 or more
+			backlog               | -5      | must be 1 or more
+			max-connections       | 0       | must be 1 or more
+			max-connections       | -1      | must be 1 or more
+			slot-timeout          | 0s      | must be more than 0
+			slot-timeout          | -1s     | must be more than 0
+			shutdown-quiet-period | 0ms     | must be more than 0
+			shutdown-quiet-period | -1s     | must be more than 0
+			worker-threads        | 0       | must be 1 or more
+			worker-threads        | -2      | must be 1 or more
+			""")
+	void aValueOutOfRangeIsNamedWithItsKeyAndTheReason(String key, String value, String reason, CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server." + key + "=" + value);
+		assertAnalysis(output, "for configuration property 'callosum.server." + key + "'", reason);
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', textBlock = """
+			port                  | http
+			backlog               | many
+			max-connections       | none
+			slot-timeout          | soon
+			shutdown-quiet-period | 1 fortnight
+			worker-threads        | 1.5
+			native-transport      | maybe
+			listener-execution    | anywhere
+			shutdown              | never
+			""")
+	void aValueOfTheWrongTypeIsNamedWithItsKey(String key, String value, CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server." + key + "=" + value);
+		assertAnalysis(output, "callosum.server." + key, value);
+	}
+
+	@Test
+	void aBadValueOfTheSystemEnvironmentIsNamedWithItsKey(CapturedOutput output) {
+		SpringApplication application = application(Application.class);
+		StandardEnvironment environment = new StandardEnvironment();
+		environment.getPropertySources()
+			.replace(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
+					new SystemEnvironmentPropertySource(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
+							Map.of("CALLOSUM_SERVER_MAXCONNECTIONS", "0")));
+		application.setEnvironment(environment);
+		assertThatException().isThrownBy(() -> application.run("--callosum.server.port=0"));
+		assertAnalysis(output, "Invalid value '0' for configuration property 'callosum.server.max-connections'",
+				"must be 1 or more");
+	}
+
+	@Test
+	void aMissingTaskExecutorIsNamedWithItsKey(CapturedOutput output) {
+		assertFails(OwnExecutorApplication.class, "--callosum.server.host=127.0.0.1", "--callosum.server.port=0",
+				"--callosum.server.listener-execution=task-executor");
+		assertAnalysis(output, "callosum.server.listener-execution", "callosumTaskExecutor", "applicationTaskExecutor");
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void noThreadOfAServerThatCouldNotStartIsLeft(boolean nativeTransport) throws IOException {
+		List<Thread> before = serverThreads();
+		try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+			assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
+					"--callosum.server.host=127.0.0.1", "--callosum.server.port=" + taken.getLocalPort());
+		}
+		assertThat(serverThreads()).isSubsetOf(before);
+	}
+
+	@Test
+	void whatACustomizerThrowsIsNotTakenForAProblemOfTheAddress(CapturedOutput output) {
+		assertFails(BrokenCustomizerApplication.class, "--callosum.server.host=127.0.0.1", "--callosum.server.port=0");
+		assertThat(output.getAll()).contains("Application run failed", "broken customizer")
+			.doesNotContain("cannot listen");
+	}
+
+	private static List<Thread> serverThreads() {
+		List<Thread> threads = new ArrayList<>(Thread.getAllStackTraces().keySet());
+		threads.removeIf((thread) -> !thread.getName().startsWith("callosum"));
+		return threads;
+	}
+
+	private static void assertFails(Class<?> application, String... arguments) {
+		assertThatException().isThrownBy(() -> application(application).run(arguments));
+	}
+
+	private static SpringApplication application(Class<?> type) {
+		SpringApplication application = new SpringApplication(type);
+		application.setWebApplicationType(WebApplicationType.NONE);
+		application.setRegisterShutdownHook(false);
+		application.setBannerMode(Banner.Mode.OFF);
+		return application;
+	}
+
+	private static void assertAnalysis(CapturedOutput output, String... texts) {
+		assertThat(output.getAll()).contains("APPLICATION FAILED TO START", "Description:", "Action:")
+			.contains(texts)
+			.doesNotContain("\tat io.callosum")
+			.doesNotContain("\tat ")
+			.doesNotContain("Callosum server started");
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	static class Application {
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	static class OwnExecutorApplication {
+
+		@Bean
+		Executor reports() {
+			return Runnable::run;
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	static class BrokenCustomizerApplication {
+
+		@Bean
+		CallosumTcpServerCustomizer broken() {
+			return (server) -> {
+				throw new IllegalStateException("broken customizer");
+			};
+		}
+
+	}
+
+}
