@@ -242,6 +242,12 @@ public final class CallosumServer {
 	 */
 	public static final class Builder {
 
+		/**
+		 * Longer than any server runs, and short enough for the arithmetic of
+		 * {@link System#nanoTime()}.
+		 */
+		private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE / 2);
+
 		@Nullable String host;
 
 		int port = 4040;
@@ -618,7 +624,7 @@ public final class CallosumServer {
 
 		private static Duration positive(Duration duration) {
 			Assert.isTrue(!duration.isNegative() && !duration.isZero(), "must be more than 0");
-			return duration;
+			return (duration.compareTo(LONGEST) < 0) ? duration : LONGEST;
 		}
 
 	}
