@@ -49,7 +49,7 @@ class ArchitectureTests {
 		.resideInAPackage("io.callosum.server")
 		.should()
 		.onlyDependOnClassesThat()
-		.resideInAnyPackage("io.callosum.server", "java..", "javax..", "io.netty..", "reactor..",
+		.resideInAnyPackage("io.callosum.server", "java..", "javax..", "jdk.net..", "io.netty..", "reactor..",
 				"org.springframework.core..", "org.springframework.util..", "org.springframework.context..",
 				"org.jspecify..", "org.reactivestreams..", "org.apache.commons.logging..");
 

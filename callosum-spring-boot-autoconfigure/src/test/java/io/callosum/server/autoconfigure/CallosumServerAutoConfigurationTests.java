@@ -16,12 +16,14 @@
 
 package io.callosum.server.autoconfigure;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollServerSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -107,8 +109,10 @@ class CallosumServerAutoConfigurationTests {
 			.withBean(CallosumTcpServerCustomizer.class,
 					() -> (server) -> server
 						.doOnBound((disposable) -> channelTypes.add(disposable.channel().getClass())))
-			.run((context) -> assertThat(channelTypes)
-				.containsExactly(nativeTransport ? EpollServerSocketChannel.class : NioServerSocketChannel.class));
+			.run((context) -> Awaitility.await()
+				.atMost(Duration.ofSeconds(30))
+				.untilAsserted(() -> assertThat(channelTypes)
+					.containsExactly(nativeTransport ? EpollServerSocketChannel.class : NioServerSocketChannel.class)));
 	}
 
 	@Test
@@ -262,6 +266,18 @@ class CallosumServerAutoConfigurationTests {
 				assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
 					.isEqualTo(port(context));
 				assertThat(context.getBean(EventRecorder.class).types).startsWith(ServerStartedEvent.class);
+			});
+	}
+
+	@Test
+	void aTimeoutOfThousandsOfYearsIsAsGoodAsNone() {
+		this.runner
+			.withPropertyValues("callosum.server.slot-timeout=1000000d",
+					"callosum.server.shutdown-quiet-period=1000000d", "callosum.server.shutdown=immediate")
+			.run((context) -> {
+				try (SlotClient client = connect(context)) {
+					assertThat(client.readLine()).isEqualTo("0");
+				}
 			});
 	}
 
