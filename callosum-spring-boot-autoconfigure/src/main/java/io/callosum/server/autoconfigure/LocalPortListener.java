@@ -55,14 +55,12 @@ final class LocalPortListener implements ApplicationListener<ServerStartedEvent>
 
 	@Override
 	public void onApplicationEvent(ServerStartedEvent event) {
-		// A parent hears of its children's servers too, and an application may have more
-		if (event.getServer() == this.server) {
-			update();
-		}
+		update();
 	}
 
 	/**
-	 * Set the property to the port that the server listens on now, if it does.
+	 * Set the property to the port that the server of this context listens on now, if it
+	 * does, whichever server has started.
 	 */
 	void update() {
 		InetSocketAddress address = this.server.address();

@@ -26,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
@@ -41,6 +42,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.SmartLifecycle;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
 import org.springframework.context.event.EventListener;
+import org.springframework.context.event.SimpleApplicationEventMulticaster;
 import org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor;
 
 import io.callosum.server.CallosumServer;
@@ -157,8 +159,11 @@ class CallosumServerLifecycleTests {
 	}
 
 	@Test
+	@Timeout(120)
 	void anImmediateShutdownDoesNotWaitForHandlers() {
-		this.runner.withPropertyValues("callosum.server.shutdown=immediate", "callosum.server.shutdown-quiet-period=1h")
+		this.runner
+			.withPropertyValues("callosum.server.shutdown=immediate", "callosum.server.shutdown-quiet-period=1h",
+					"spring.lifecycle.timeout-per-shutdown-phase=1h")
 			.withBean(ConnectionHandler.class, CallosumServerLifecycleTests::farewell)
 			.run((context) -> {
 				try (SlotClient client = new SlotClient(port(context))) {
@@ -261,6 +266,27 @@ class CallosumServerLifecycleTests {
 			assertThat(recorder.readiness).isEmpty();
 			context.close();
 			assertThat(recorder.readiness).containsExactly("REFUSING_TRAFFIC running");
+		});
+	}
+
+	@Test
+	void thePortIsKnownAtOnceWhereListenersAreAsynchronous() {
+		this.runner.withBean("applicationEventMulticaster", SimpleApplicationEventMulticaster.class, () -> {
+			SimpleApplicationEventMulticaster multicaster = new SimpleApplicationEventMulticaster();
+			// Asynchronous listeners are never called
+			multicaster.setTaskExecutor((task) -> {
+			});
+			return multicaster;
+		}).run((context) -> {
+			CallosumServer server = context.getBean(CallosumServer.class);
+			CallosumServer other = CallosumServer.builder().host("127.0.0.1").port(0).build();
+			server.stop();
+			// Takes the port that has become free, if that is the next one
+			other.start();
+			server.start();
+			assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
+				.isEqualTo(port(context));
+			other.stop();
 		});
 	}
 
