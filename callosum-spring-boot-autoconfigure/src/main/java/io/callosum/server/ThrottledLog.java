@@ -19,6 +19,7 @@ package io.callosum.server;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.BiConsumer;
+import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -34,14 +35,22 @@ final class ThrottledLog {
 
 	private final AtomicLong leftOut = new AtomicLong();
 
-	private final AtomicLong next = new AtomicLong(System.nanoTime());
+	private final LongSupplier nanoTime;
+
+	private final AtomicLong next;
 
 	ThrottledLog(BiConsumer<String, @Nullable Throwable> log) {
+		this(log, System::nanoTime);
+	}
+
+	ThrottledLog(BiConsumer<String, @Nullable Throwable> log, LongSupplier nanoTime) {
 		this.log = log;
+		this.nanoTime = nanoTime;
+		this.next = new AtomicLong(nanoTime.getAsLong());
 	}
 
 	void log(String message, @Nullable Throwable stackTrace) {
-		long now = System.nanoTime();
+		long now = this.nanoTime.getAsLong();
 		long next = this.next.get();
 		if ((now - next < 0) || !this.next.compareAndSet(next, now + INTERVAL_NANOS)) {
 			this.leftOut.incrementAndGet();
