@@ -425,17 +425,18 @@ final class ConnectionLease {
 	 */
 	private void writeSlotLine() {
 		LeasedConnection connection = connection();
-		this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), connection.slot() + "\r\n"))
-			.addListener((ChannelFuture write) -> {
-				if (write.isSuccess()) {
-					this.serial.execute(this::connected);
-				}
-				else {
-					failing(write.cause());
-					this.channel.close();
-				}
-			});
+		ChannelFuture written = this.channel
+			.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), connection.slot() + "\r\n"));
 		connection.slotLineIssued();
+		written.addListener((ChannelFuture write) -> {
+			if (write.isSuccess()) {
+				this.serial.execute(this::connected);
+			}
+			else {
+				failing(write.cause());
+				this.channel.close();
+			}
+		});
 	}
 
 	/**

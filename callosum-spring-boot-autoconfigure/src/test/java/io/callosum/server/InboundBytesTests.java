@@ -1,0 +1,649 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+
+import ch.qos.logback.classic.Level;
+import io.netty.channel.Channel;
+import io.netty.handler.codec.LineBasedFrameDecoder;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Publisher;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
+import reactor.netty.NettyInbound;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+
+/**
+ * Tests for who reads what a peer sends, and that nothing of it is lost.
+ */
+@ParameterizedClass
+@EnumSource
+class InboundBytesTests {
+
+	/**
+	 * What the server may hold of a connection whose owner does not ask: its limit, and
+	 * one more buffer.
+	 */
+	private static final int HELD_AT_MOST = 128 * 1024;
+
+	private static final int FOUR_MEGABYTES = 4_000_000;
+
+	private final ExecutorService executor = Executors.newCachedThreadPool();
+
+	private final WireTap tap = new WireTap();
+
+	@Parameter
+	Transport transport;
+
+	@AfterEach
+	void shutDown() {
+		this.executor.shutdownNow();
+	}
+
+	@Test
+	void tenMebibytesSentBeforeTheSlotIsReadAreEchoedByteForByte() {
+		try (TestServer server = create(
+				(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then())
+			.start()) {
+			byte[] bytes = Payload.of(10 * 1024 * 1024);
+			TestClient client = server.connect();
+			CompletableFuture<?> sent = sendLater(client, bytes);
+			// Until all is sent, or the buffers on the way are full
+			this.tap.awaitStall();
+			assertThat(client.readSlot()).isZero();
+			Payload.verify(client.read(bytes.length), bytes);
+			sent.join();
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void anOwnerThatDoesNotAskHoldsAPeerUpAndNotTheMemory(IdleOwner owner) {
+		TestServer server = owner.create(this);
+		try (server) {
+			server.start();
+			TestClient client = server.connect();
+			CompletableFuture<?> sent = sendLater(client, new byte[64 * 1024 * 1024]);
+			this.tap.awaitStall();
+			assertThat(this.tap.bytesRead()).isBetween(64L * 1024, (long) HELD_AT_MOST);
+			assertThat(sent).isNotDone();
+			client.reset();
+			assertThat(sent).failsWithin(Duration.ofSeconds(30));
+			// Beyond the limit nothing is read, and on NIO nobody learns that the peer
+			// left
+			server.server().connections().forEach(CallosumConnection::close);
+			owner.answer.completeExceptionally(new NoSlotAvailableException("over"));
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aPeerThatSendsByteByByteCannotFillTheMemory(IdleOwner owner) {
+		TestServer server = owner.create(this);
+		try (server) {
+			server.start();
+			TestClient client = server.connect();
+			int sent = 0;
+			while (sent < 2000 && isRead(sent)) {
+				client.send(new byte[1]);
+				sent++;
+			}
+			assertThat(this.tap.messagesRead()).isBetween(1000, 1050);
+			assertThat(this.tap.capacityRead()).isLessThan(1024 * 1024);
+			server.server().connections().forEach(CallosumConnection::close);
+			owner.answer.completeExceptionally(new NoSlotAvailableException("over"));
+		}
+	}
+
+	@Test
+	void anOwnerThatSubscribesLateGetsEveryByte() {
+		receiveAll(
+				(connection) -> connection.inbound().receive().asByteArray().delaySubscription(Duration.ofMillis(400)));
+	}
+
+	@Test
+	void anOwnerThatTakesABufferAMillisecondGetsEveryByte() {
+		receiveAll((connection) -> connection.inbound()
+			.receive()
+			.asByteArray()
+			.concatMap((bytes) -> Mono.delay(Duration.ofMillis(1)).thenReturn(bytes), 1));
+	}
+
+	@Test
+	void anOwnerThatAsksForOneBufferAtATimeOnAnotherThreadGetsEveryByte() {
+		receiveAll((connection) -> Flux.from(connection.inbound().receive().asByteArray())
+			.publishOn(Schedulers.boundedElastic(), 1));
+	}
+
+	@Test
+	void anOwnerThatAsksForOneBufferAtATimeInTheMiddleOfTheLastGetsEveryByte() {
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create((connection) -> {
+			connection.inbound().receive().asByteArray().subscribe(new BaseSubscriber<byte[]>() {
+
+				@Override
+				protected void hookOnSubscribe(Subscription subscription) {
+					subscription.request(1);
+				}
+
+				@Override
+				protected void hookOnNext(byte[] bytes) {
+					sink.onNext(bytes);
+					request(1);
+				}
+
+			});
+			return Mono.never();
+		}).start()) {
+			byte[] bytes = Payload.of(FOUR_MEGABYTES);
+			server.connect().send(bytes);
+			sink.awaitAll(bytes);
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aListenerThatClaimsAndSubscribesLaterOnAnotherThreadGetsEveryByte(Leave leave) {
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create(null)) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				NettyInbound inbound = event.getConnection().inbound();
+				Mono.delay(Duration.ofMillis(300)).subscribe((tick) -> inbound.receive().asByteArray().subscribe(sink));
+			});
+			server.start();
+			byte[] bytes = Payload.of(50_000);
+			TestClient client = server.connect().send(bytes);
+			client.readSlot();
+			this.tap.awaitBytesRead(bytes.length);
+			leave.accept(client);
+			sink.awaitAll(bytes);
+			if (leave == Leave.FIN) {
+				assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
+			}
+			else if (leave == Leave.RST) {
+				assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isInstanceOf(Exception.class);
+			}
+		}
+	}
+
+	@Test
+	void aMegabyteOfAPeerThatHasLeftIsThereForALateSubscriber() {
+		Payload.Sink sink = new Payload.Sink();
+		AtomicReference<NettyInbound> inbound = new AtomicReference<>();
+		try (TestServer server = create(null)) {
+			server.events().on(ConnectionEvent.class, (event) -> inbound.set(event.getConnection().inbound()));
+			server.start();
+			byte[] bytes = Payload.of(1_000_000);
+			TestClient client = server.connect();
+			client.readSlot();
+			client.send(bytes).close();
+			this.tap.awaitStall();
+			inbound.get().receive().asByteArray().subscribe(sink);
+			sink.awaitAll(bytes);
+			assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource(names = { "FIN", "RST" })
+	void aClaimThatComesWhenThePeerHasLeftGetsEveryByteAndTheRightEnd(Leave leave) {
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create(null, (builder) -> builder.listenerExecutor(this.executor))) {
+			AtomicReference<TestClient> client = new AtomicReference<>();
+			CompletableFuture<?> ready = new CompletableFuture<>();
+			server.events().on(ConnectionEvent.class, (event) -> {
+				ready.join();
+				this.tap.awaitBytesRead(50_000);
+				leave.accept(client.get());
+				TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+				event.getConnection().inbound().receive().asByteArray().subscribe(sink);
+			});
+			server.start();
+			byte[] bytes = Payload.of(50_000);
+			client.set(server.connect().send(bytes));
+			client.get().readSlot();
+			ready.complete(null);
+			sink.awaitAll(bytes);
+			Throwable end = sink.end().join();
+			if (leave == Leave.FIN) {
+				assertThat(end).isNull();
+			}
+			else {
+				assertThat(end).isInstanceOf(Exception.class);
+			}
+		}
+	}
+
+	@Test
+	void aSecondClaimThrowsThereAndThenWithTheRemedy() {
+		List<Throwable> errors = new CopyOnWriteArrayList<>();
+		try (TestServer server = create(null)) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				event.getConnection().inbound();
+				errors.add(claim(event.getConnection()));
+			});
+			server.start();
+			server.connect().readSlot();
+			TestServer.await("the claim", () -> assertThat(errors).hasSize(1));
+			assertThat(errors.get(0)).isInstanceOf(IllegalStateException.class)
+				.hasMessageContaining("claimed already")
+				.hasMessageContaining("share");
+		}
+	}
+
+	@Test
+	void aSecondClaimOfTheHandlerThrows() {
+		try (TestServer server = create((connection) -> {
+			connection.inbound();
+			return Mono.error(claim(connection));
+		}).start()) {
+			assertThat(server.connect().readAll()).asString().isEqualTo("0\r\n");
+			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
+			assertThat(server.events().of(ServerErrorEvent.class).get(0).getError())
+				.isInstanceOf(IllegalStateException.class)
+				.hasMessageContaining("claimed already");
+		}
+	}
+
+	@Test
+	void aListenerCannotClaimWhatBelongsToTheHandler() {
+		List<Throwable> errors = new CopyOnWriteArrayList<>();
+		try (TestServer server = create(
+				(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then())) {
+			server.events().on(ConnectionEvent.class, (event) -> errors.add(claim(event.getConnection())));
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			// The failed claim has not harmed the handler's
+			assertThat(client.send("abc").read(3)).asString().isEqualTo("abc");
+			assertThat(errors).singleElement()
+				.isInstanceOf(IllegalStateException.class)
+				.extracting(Throwable::getMessage)
+				.asString()
+				.contains("ConnectionHandler");
+		}
+	}
+
+	@Test
+	void aClaimAfterThePublicationThrowsWithTheRemedy() {
+		try (TestServer server = create(null).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			client.send(new byte[1]);
+			this.tap.awaitBytesRead(1);
+			TestServer.await("ConnectionEvent", () -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(1));
+			CallosumConnection connection = server.events().of(ConnectionEvent.class).get(0).getConnection();
+			TestServer.await("the end of the publication",
+					() -> assertThatIllegalStateException().isThrownBy(connection::inbound)
+						.withMessageContaining("discarded")
+						.withMessageContaining("listener"));
+		}
+	}
+
+	@Test
+	void unclaimedBytesAreDiscarded() {
+		try (TestServer server = create(null).start()) {
+			TestClient client = server.connect();
+			byte[] megabyte = new byte[1_000_000];
+			for (int i = 0; i < 100; i++) {
+				client.send(megabyte);
+			}
+			this.tap.awaitBytesRead(100_000_000);
+			assertThat(client.readSlot()).isZero();
+			assertThat(server.server().connections()).hasSize(1);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void aCodecOfTheOwnerGetsEveryByteAlsoOfLongBefore(boolean leaves) {
+		List<String> lines = new CopyOnWriteArrayList<>();
+		CompletableFuture<Integer> slot = new CompletableFuture<>();
+		try (TestServer server = create((connection) -> lines(connection, lines))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(slot)));
+			server.start();
+			TestClient client = server.connect();
+			List<String> sent = IntStream.range(0, 3000).mapToObj((i) -> "line " + i).toList();
+			byte[] bytes = (String.join("\n", sent) + "\n").getBytes(StandardCharsets.US_ASCII);
+			for (int i = 0; i < bytes.length; i += 5000) {
+				client.send(Arrays.copyOfRange(bytes, i, Math.min(i + 5000, bytes.length)));
+				this.tap.awaitBytesRead(Math.min(i + 5000, bytes.length));
+			}
+			slot.complete(5);
+			assertThat(client.readSlot()).isEqualTo(5);
+			if (leaves) {
+				client.close();
+			}
+			TestServer.await("all lines", () -> assertThat(lines).hasSize(sent.size()));
+			assertThat(lines).isEqualTo(sent);
+		}
+	}
+
+	@Test
+	void aSecondSubscriptionFails() {
+		CompletableFuture<Throwable> second = new CompletableFuture<>();
+		List<String> first = new CopyOnWriteArrayList<>();
+		try (TestServer server = create((connection) -> {
+			NettyInbound inbound = connection.inbound();
+			inbound.receive().asString().subscribe(first::add);
+			inbound.receive().asString().subscribe((text) -> {
+			}, second::complete);
+			return Mono.never();
+		}).start()) {
+			TestClient client = server.connect().send("abc");
+			assertThat(second).succeedsWithin(Duration.ofSeconds(30))
+				.isInstanceOf(IllegalStateException.class)
+				.extracting(Throwable::getMessage)
+				.asString()
+				.contains("once");
+			TestServer.await("the first", () -> assertThat(String.join("", first)).isEqualTo("abc"));
+			assertThat(client.readSlot()).isZero();
+		}
+	}
+
+	@Test
+	void whatFollowsACancelledSubscriptionIsDiscarded() {
+		try (TestServer server = create((connection) -> connection.inbound()
+			.receive()
+			.take(1)
+			.then(connection.outbound().sendString(Mono.just("enough")).then())
+			.then(Mono.never())).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			client.send("a");
+			assertThat(client.read(6)).asString().isEqualTo("enough");
+			client.send(Payload.of(20_000_000));
+			this.tap.awaitBytesRead(20_000_001);
+			client.close();
+			server.verifyNothingLeft();
+			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+				.extracting(SlotFreeEvent::getReason)
+				.isEqualTo(SlotFreeEvent.Reason.PEER_CLOSED);
+		}
+	}
+
+	@Test
+	void bytesSentBeforeALateAnswerStayInOrder() {
+		CompletableFuture<Integer> slot = new CompletableFuture<>();
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create((connection) -> {
+			connection.inbound().receive().asByteArray().subscribe(sink);
+			return Mono.never();
+		})) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(slot)));
+			server.start();
+			byte[] bytes = Payload.of(FOUR_MEGABYTES);
+			TestClient client = server.connect();
+			CompletableFuture<?> sent = sendLater(client, bytes);
+			this.tap.awaitStall();
+			slot.complete(3);
+			assertThat(client.readSlot()).isEqualTo(3);
+			sent.join();
+			sink.awaitAll(bytes);
+		}
+	}
+
+	@Test
+	void theSlotLineIsWrittenAndFlushedAlone() {
+		this.tap.recordOutbound();
+		try (TestServer server = create((connection) -> connection.outbound().sendString(Mono.just("hello")).then())
+			.start()) {
+			assertThat(server.connect().readAll()).asString().isEqualTo("0\r\nhello");
+			assertThat(this.tap.outbound()).startsWith("0\r\n", "flush", "hello", "flush");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void noByteOfTheApplicationOvertakesTheSlotLine(boolean onExecutor) {
+		Set<String> written = ConcurrentHashMap.newKeySet();
+		AtomicBoolean over = new AtomicBoolean();
+		AtomicReference<TestServer> current = new AtomicReference<>();
+		// Writes to whatever connection there is, on the event loop of a new channel and
+		// on a thread of its own, as soon as outbound() lets it
+		Runnable intruder = () -> {
+			for (CallosumConnection connection : current.get().server().connections()) {
+				try {
+					if (!written.contains(connection.id())) {
+						connection.outbound().sendString(Mono.just("X")).then().subscribe(null, (ex) -> {
+						});
+						written.add(connection.id());
+					}
+				}
+				catch (IllegalStateException ex) {
+					assertThat(ex).hasMessageContaining("slot line");
+				}
+			}
+		};
+		CallosumTcpServerCustomizer customizer = (tcpServer) -> tcpServer
+			.doOnChannelInit((observer, channel, address) -> repeat(channel, intruder));
+		try (TestServer server = create(null,
+				(builder) -> builder.customizer(customizer).listenerExecutor(onExecutor ? this.executor : null))) {
+			current.set(server);
+			server.start();
+			CompletableFuture<?> thread = CompletableFuture.runAsync(() -> {
+				while (!over.get()) {
+					intruder.run();
+				}
+			}, this.executor);
+			List<TestClient> clients = new ArrayList<>();
+			for (int i = 0; i < 150; i++) {
+				TestClient client = server.connect();
+				clients.add(client);
+				if (i % 10 == 0) {
+					clients.forEach(TestClient::readSlot);
+					clients.forEach((each) -> assertThat((char) each.read()).isEqualTo('X'));
+					clients.forEach(TestClient::close);
+					clients.clear();
+				}
+			}
+			clients.forEach(TestClient::readSlot);
+			over.set(true);
+			thread.join();
+			clients.forEach(TestClient::close);
+		}
+	}
+
+	@Test
+	void aPeerThatSendsAndLeavesAtOnceLosesNothingOfWhatItSent() {
+		ConcurrentHashMap<String, Payload.Sink> sinks = new ConcurrentHashMap<>();
+		try (TestServer server = create((connection) -> {
+			Payload.Sink sink = new Payload.Sink();
+			sinks.put(connection.id(), sink);
+			connection.inbound().receive().asByteArray().subscribe(sink);
+			return Mono.never();
+		}).start()) {
+			byte[] bytes = Payload.of(20_000);
+			for (int i = 0; i < 300; i++) {
+				TestClient client = server.connect();
+				client.readSlot();
+				client.send(bytes).close();
+			}
+			TestServer.await("all clients", () -> assertThat(sinks).hasSize(300));
+			sinks.values().forEach((sink) -> {
+				assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
+				Payload.verify(sink.received(), bytes);
+			});
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	private void receiveAll(Function<CallosumConnection, Flux<byte[]>> owner) {
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create((connection) -> {
+			owner.apply(connection).subscribe(sink);
+			return Mono.never();
+		}).start()) {
+			byte[] bytes = Payload.of(FOUR_MEGABYTES);
+			TestClient client = server.connect().send(bytes);
+			client.readSlot();
+			client.close();
+			sink.awaitAll(bytes);
+			assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	private static Publisher<Void> lines(CallosumConnection connection, List<String> lines) {
+		connection.inbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+			.receive()
+			.asString()
+			.subscribe(lines::add);
+		return Mono.never();
+	}
+
+	private boolean isRead(int bytes) {
+		long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(500);
+		while (this.tap.bytesRead() < bytes) {
+			if (System.nanoTime() - deadline > 0) {
+				return false;
+			}
+			Thread.onSpinWait();
+		}
+		return true;
+	}
+
+	private static void repeat(Channel channel, Runnable task) {
+		if (channel.isOpen()) {
+			task.run();
+			channel.eventLoop().execute(() -> repeat(channel, task));
+		}
+	}
+
+	private CompletableFuture<?> sendLater(TestClient client, byte[] bytes) {
+		return CompletableFuture.runAsync(() -> client.send(bytes), this.executor);
+	}
+
+	private static Throwable claim(CallosumConnection connection) {
+		try {
+			connection.inbound();
+			return new AssertionError("Could claim");
+		}
+		catch (IllegalStateException ex) {
+			return ex;
+		}
+	}
+
+	private TestServer create(ConnectionHandler handler) {
+		return create(handler, UnaryOperator.identity());
+	}
+
+	private TestServer create(ConnectionHandler handler, UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create(this.transport,
+				(builder) -> customizer.apply(builder.customizer(this.tap).connectionHandler(handler)));
+	}
+
+	/**
+	 * Ways to have the bytes of a connection and not to ask for them.
+	 */
+	enum IdleOwner {
+
+		NEVER_CLAIMS((connection) -> Mono.never()),
+
+		NEVER_SUBSCRIBES((connection) -> {
+			connection.inbound();
+			return Mono.never();
+		}),
+
+		HAS_NO_DEMAND((connection) -> {
+			connection.inbound().receive().subscribe(new BaseSubscriber<Object>() {
+
+				@Override
+				protected void hookOnSubscribe(Subscription subscription) {
+				}
+
+			});
+			return Mono.never();
+		}),
+
+		HAS_NO_SLOT_YET(null);
+
+		private final ConnectionHandler handler;
+
+		private CompletableFuture<Integer> answer = new CompletableFuture<>();
+
+		IdleOwner(ConnectionHandler handler) {
+			this.handler = handler;
+		}
+
+		private TestServer create(InboundBytesTests tests) {
+			TestServer server = tests.create(this.handler);
+			if (this == HAS_NO_SLOT_YET) {
+				this.answer = new CompletableFuture<>();
+				server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(this.answer)));
+			}
+			return server;
+		}
+
+	}
+
+	enum Leave {
+
+		STAY {
+			@Override
+			void accept(TestClient client) {
+			}
+		},
+
+		FIN {
+			@Override
+			void accept(TestClient client) {
+				client.close();
+			}
+		},
+
+		RST {
+			@Override
+			void accept(TestClient client) {
+				client.reset();
+			}
+		};
+
+		abstract void accept(TestClient client);
+
+	}
+
+}
