@@ -108,14 +108,14 @@ final class ServerEvents {
 	 */
 	void execute(EventLoop eventLoop, Runnable task) {
 		if (this.listenerExecutor != null) {
-			execute(this.listenerExecutor, new ListenerTask(task));
+			executeOn(this.listenerExecutor, new ListenerTask(task));
 		}
 		else {
-			execute(eventLoop, task);
+			executeOn(eventLoop, task);
 		}
 	}
 
-	private void execute(Executor executor, Runnable task) {
+	private void executeOn(Executor executor, Runnable task) {
 		try {
 			executor.execute(task);
 		}
@@ -224,7 +224,7 @@ final class ServerEvents {
 		}
 		// A listener that may block everywhere else may block here too
 		this.pendingErrors.incrementAndGet();
-		execute(executor, new ListenerTask(() -> {
+		executeOn(executor, new ListenerTask(() -> {
 			try {
 				publishError(cause, connectionId);
 			}
