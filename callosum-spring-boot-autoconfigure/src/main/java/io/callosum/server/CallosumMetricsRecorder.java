@@ -49,6 +49,18 @@ public interface CallosumMetricsRecorder {
 	}
 
 	/**
+	 * A slot request is overdue: it has not been answered within the slot time-out.
+	 */
+	default void slotRequestOverdue() {
+	}
+
+	/**
+	 * A slot request that was overdue has been answered after all. Some never are.
+	 */
+	default void overdueSlotRequestAnswered() {
+	}
+
+	/**
 	 * The slot line was written.
 	 * @param sinceAccepted the time since the connection was accepted, a TLS handshake
 	 * included

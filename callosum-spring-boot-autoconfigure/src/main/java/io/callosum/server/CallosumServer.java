@@ -182,6 +182,34 @@ public final class CallosumServer {
 	}
 
 	/**
+	 * Return whether the port is open. It is while the server runs, unless the server is
+	 * about to stop, or its event loops or its channel were closed behind its back.
+	 * @return {@code true} if new connections are accepted
+	 */
+	public boolean isListening() {
+		ServerRun run = this.run;
+		return run != null && run.isListening();
+	}
+
+	/**
+	 * Return how many connections may be open at once.
+	 * @return the limit, or {@code null} if there is none
+	 * @see Builder#maxConnections(Integer)
+	 */
+	public @Nullable Integer maxConnections() {
+		return this.settings.maxConnections;
+	}
+
+	/**
+	 * Return how many connections of one IP address may be open at once.
+	 * @return the limit, or {@code null} if there is none
+	 * @see Builder#maxConnectionsPerAddress(Integer)
+	 */
+	public @Nullable Integer maxConnectionsPerAddress() {
+		return this.settings.maxConnectionsPerAddress;
+	}
+
+	/**
 	 * Return the connections that hold a slot.
 	 * @return an unmodifiable snapshot, ordered by slot
 	 */

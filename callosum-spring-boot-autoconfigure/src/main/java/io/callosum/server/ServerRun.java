@@ -170,6 +170,14 @@ final class ServerRun {
 		return (listener != null) ? (InetSocketAddress) listener.address() : null;
 	}
 
+	/**
+	 * Return whether the port is open, which something else than a stop may have closed.
+	 */
+	boolean isListening() {
+		DisposableServer listener = this.listener;
+		return listener != null && !this.stopping && listener.channel().isActive();
+	}
+
 	// Starting
 
 	void start() {
@@ -301,10 +309,12 @@ final class ServerRun {
 
 	void answerOverdue() {
 		this.overdueAnswers.incrementAndGet();
+		metrics().slotRequestOverdue();
 	}
 
 	void overdueAnswerArrived() {
 		this.overdueAnswers.decrementAndGet();
+		metrics().overdueSlotRequestAnswered();
 	}
 
 	boolean hasTooManyOverdueAnswers() {

@@ -35,6 +35,7 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Scope;
 
+import io.callosum.server.CallosumMetricsRecorder;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.ConnectionHandler;
@@ -71,6 +72,7 @@ public final class CallosumServerAutoConfiguration {
 	CallosumServer.Builder callosumServerBuilder(CallosumServerProperties properties,
 			ApplicationContext applicationContext, SlotAllocator slotAllocator,
 			ObjectProvider<ConnectionHandler> connectionHandler, ObjectProvider<LoopResources> loopResources,
+			ObjectProvider<CallosumMetricsRecorder> metricsRecorder,
 			ObjectProvider<CallosumTcpServerCustomizer> customizers) {
 		CallosumServer.Builder builder = CallosumServer.builder();
 		new CallosumServerPropertiesMapper(properties, applicationContext).applyTo(builder);
@@ -78,6 +80,7 @@ public final class CallosumServerAutoConfiguration {
 		builder.slotAllocator(slotAllocator);
 		connectionHandler.ifAvailable(builder::connectionHandler);
 		loopResources.ifAvailable(builder::loopResources);
+		metricsRecorder.ifAvailable(builder::metricsRecorder);
 		customizers.orderedStream().forEach(builder::customizer);
 		return builder;
 	}
