@@ -439,8 +439,8 @@ public final class CallosumServer {
 
 		/**
 		 * Set how long bytes may wait to be written without any progress, because the
-		 * peer does not read. The connection is closed then, at the latest after twice
-		 * the time-out.
+		 * peer does not read. The connection is closed then, at the latest a quarter of
+		 * the time-out later.
 		 * @param writeTimeout the time-out, more than 0, or {@code null} for none, which
 		 * is the default
 		 * @return this builder
@@ -489,8 +489,8 @@ public final class CallosumServer {
 		}
 
 		/**
-		 * Set how long a client may take to name its server in a TLS handshake. The
-		 * time-out of the rest is that of the {@link SslProvider}.
+		 * Set how long a client may take from the connect to the end of the TLS
+		 * handshake. The time-out of an {@link SslProvider} has no effect.
 		 * @param sslHandshakeTimeout the time-out, more than 0; the default is 10 seconds
 		 * @return this builder
 		 */
@@ -642,6 +642,10 @@ public final class CallosumServer {
 				InetAddress inetAddress = InetAddress.getByAddress(bytes);
 				int bits = inetAddress.getAddress().length * Byte.SIZE;
 				int prefix = (slash >= 0) ? Integer.parseInt(address.substring(slash + 1)) : bits;
+				if (slash >= 0 && bytes.length * Byte.SIZE > bits) {
+					// An IPv4 address in the clothes of an IPv6 one
+					prefix -= bytes.length * Byte.SIZE - bits;
+				}
 				return new IpSubnetFilterRule(inetAddress, prefix, IpFilterRuleType.ACCEPT);
 			}
 			catch (UnknownHostException | IllegalArgumentException ex) {

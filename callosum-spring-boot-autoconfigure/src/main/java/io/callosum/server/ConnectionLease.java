@@ -31,13 +31,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 
+import javax.net.ssl.SSLException;
+
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslHandler;
+import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.util.concurrent.ScheduledFuture;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -206,6 +210,17 @@ final class ConnectionLease {
 	// Asking for a slot
 
 	/**
+	 * Limit the time until {@link #begin()}. Called on the event loop.
+	 */
+	void awaitHandshake(Duration handshakeTimeout) {
+		this.timeout = this.channel.eventLoop()
+			.schedule(
+					() -> handshakeFailed(new SslHandshakeTimeoutException(
+							"The client did not complete it within " + handshakeTimeout.toMillis() + " ms")),
+					ServerRun.nanos(handshakeTimeout), TimeUnit.NANOSECONDS);
+	}
+
+	/**
 	 * Begin: the connection is ready, its handshake done. Called on the event loop.
 	 */
 	void begin() {
@@ -216,9 +231,11 @@ final class ConnectionLease {
 			this.channel.close();
 			return;
 		}
+		cancelTimeout();
+		this.timeout = null;
 		this.operations = ChannelOperations.get(this.channel);
 		this.request = new SlotRequest(this.id, remoteAddress, localAddress);
-		this.deadline = System.nanoTime() + this.run.settings().slotTimeout.toNanos();
+		this.deadline = System.nanoTime() + ServerRun.nanos(this.run.settings().slotTimeout);
 		if (!this.run.events().isOnEventLoop()) {
 			scheduleTimeout();
 		}
@@ -515,12 +532,15 @@ final class ConnectionLease {
 	/**
 	 * The connection has failed before it was ready. Event loop.
 	 */
-	void handshakeFailed(Throwable cause) {
-		failing(cause);
-		if (!isPeerGone(cause)) {
+	void handshakeFailed(Throwable error) {
+		Throwable cause = (error instanceof DecoderException && error.getCause() != null) ? error.getCause() : error;
+		boolean peerGone = isPeerGone(cause);
+		// Netty tells of a failure as an event and as an exception
+		boolean first = REASON.compareAndSet(this, null, peerGone ? Reason.PEER_RESET : Reason.CONNECTION_FAILED);
+		if (first && !peerGone) {
 			this.run.events().report(ErrorKind.HANDSHAKE, cause, this.id);
 		}
-		this.channel.close();
+		close(Reason.CONNECTION_FAILED);
 	}
 
 	/**
@@ -532,8 +552,9 @@ final class ConnectionLease {
 		}
 		String message = error.getMessage();
 		// The transports and the JDK agree on no more than these words of the system
-		return error instanceof IOException && message != null && (message.contains("Connection reset")
-				|| message.contains("Broken pipe") || message.contains("timed out") || message.contains("No route"));
+		return error instanceof IOException && !(error instanceof SSLException) && message != null
+				&& (message.contains("Connection reset") || message.contains("Broken pipe")
+						|| message.contains("timed out") || message.contains("No route"));
 	}
 
 	/**
@@ -574,6 +595,9 @@ final class ConnectionLease {
 	 */
 	void closed() {
 		REASON.compareAndSet(this, null, Reason.PEER_CLOSED);
+		if (this.request == null) {
+			cancelTimeout();
+		}
 		this.readAhead.gather();
 		this.serial.execute(this::ended);
 	}
@@ -607,8 +631,8 @@ final class ConnectionLease {
 		if (reason == Reason.SERVER_STOPPED) {
 			return RefusalReason.SERVER_STOPPED;
 		}
-		return (this.request == null && reason == Reason.CONNECTION_FAILED) ? RefusalReason.HANDSHAKE_FAILED
-				: RefusalReason.CONNECTION_GONE;
+		boolean failed = reason == Reason.CONNECTION_FAILED || reason == Reason.IDLE_TIMEOUT;
+		return (this.request == null && failed) ? RefusalReason.HANDSHAKE_FAILED : RefusalReason.CONNECTION_GONE;
 	}
 
 	/**
@@ -663,7 +687,7 @@ final class ConnectionLease {
 
 	private void scheduleDraining(Runnable task) {
 		this.channel.eventLoop()
-			.schedule(task, this.run.settings().shutdownQuietPeriod.toNanos(), TimeUnit.NANOSECONDS);
+			.schedule(task, ServerRun.nanos(this.run.settings().shutdownQuietPeriod), TimeUnit.NANOSECONDS);
 	}
 
 	private void drainWhenQuiet() {

@@ -70,23 +70,51 @@ final class ConnectionLimits {
 					+ ": the address is none of callosum.server.allowed-addresses", null);
 			return RefusalReason.ADDRESS_NOT_ALLOWED;
 		}
-		if (this.connections.incrementAndGet() > ((this.max != null) ? this.max : Integer.MAX_VALUE)) {
-			this.connections.decrementAndGet();
+		InetAddress address = address(remoteAddress);
+		if (this.maxPerAddress != null && address != null && !tryCount(address, this.maxPerAddress)) {
+			this.maxPerAddressLog.log("Closed a connection of " + address.getHostAddress() + ": " + this.maxPerAddress
+					+ " of it are open, as many as callosum.server.max-connections-per-address allows", null);
+			return RefusalReason.MAX_CONNECTIONS_PER_ADDRESS;
+		}
+		if (!tryCount()) {
+			releaseAddress(remoteAddress);
 			this.maxLog.log(
 					"Closed a connection: " + this.max + " are open, as many as callosum.server.max-connections allows",
 					null);
 			return RefusalReason.MAX_CONNECTIONS;
 		}
-		Integer maxPerAddress = this.maxPerAddress;
-		InetAddress address = address(remoteAddress);
-		if (maxPerAddress != null && address != null
-				&& this.connectionsByAddress.merge(address, 1, Integer::sum) > maxPerAddress) {
-			release(remoteAddress);
-			this.maxPerAddressLog.log("Closed a connection of " + address.getHostAddress() + ": " + maxPerAddress
-					+ " of its are open, as many as callosum.server.max-connections-per-address allows", null);
-			return RefusalReason.MAX_CONNECTIONS_PER_ADDRESS;
-		}
 		return null;
+	}
+
+	/**
+	 * Count a connection, unless that is one too many: not even for a moment, in which
+	 * another could be refused for it.
+	 */
+	private boolean tryCount() {
+		int max = (this.max != null) ? this.max : Integer.MAX_VALUE;
+		int count;
+		do {
+			count = this.connections.get();
+			if (count >= max) {
+				return false;
+			}
+		}
+		while (!this.connections.compareAndSet(count, count + 1));
+		return true;
+	}
+
+	private boolean tryCount(InetAddress address, int max) {
+		Integer count = this.connectionsByAddress.putIfAbsent(address, 1);
+		while (count != null) {
+			if (count >= max) {
+				return false;
+			}
+			if (this.connectionsByAddress.replace(address, count, count + 1)) {
+				return true;
+			}
+			count = this.connectionsByAddress.putIfAbsent(address, 1);
+		}
+		return true;
 	}
 
 	/**
@@ -95,6 +123,10 @@ final class ConnectionLimits {
 	 */
 	void release(@Nullable SocketAddress remoteAddress) {
 		this.connections.decrementAndGet();
+		releaseAddress(remoteAddress);
+	}
+
+	private void releaseAddress(@Nullable SocketAddress remoteAddress) {
 		InetAddress address = address(remoteAddress);
 		if (this.maxPerAddress != null && address != null) {
 			this.connectionsByAddress.computeIfPresent(address, (key, count) -> (count > 1) ? count - 1 : null);

@@ -24,8 +24,7 @@ import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.FileRegion;
-import io.netty.handler.timeout.IdleState;
-import io.netty.handler.timeout.IdleStateEvent;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -160,17 +159,12 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 
 	@Override
 	public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-		if (event instanceof IdleStateEvent idle) {
-			if (idle.state() == IdleState.ALL_IDLE) {
-				this.lease.close(Reason.IDLE_TIMEOUT);
-			}
-			else if (idle.state() == IdleState.WRITER_IDLE && this.lease.hasQueuedBytes()) {
-				this.lease.close(Reason.WRITE_TIMEOUT);
-			}
+		if (event instanceof SslCloseCompletionEvent close && close.isSuccess()) {
+			// Reactor Netty would close too, but politely: wait for the peer to read, and
+			// log that it does not
+			this.lease.close(Reason.PEER_CLOSED);
 		}
-		else {
-			ctx.fireUserEventTriggered(event);
-		}
+		ctx.fireUserEventTriggered(event);
 	}
 
 	@Override

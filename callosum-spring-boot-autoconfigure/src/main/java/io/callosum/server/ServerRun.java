@@ -36,7 +36,6 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.socket.SocketChannel;
-import io.netty.handler.timeout.IdleStateHandler;
 import io.netty.util.NetUtil;
 import io.netty.util.concurrent.EventExecutor;
 import io.netty.util.concurrent.Future;
@@ -224,9 +223,16 @@ final class ServerRun {
 		}
 		Function<@Nullable String, SslProvider> sslProviders = this.settings.sslProviders;
 		if (sslProviders != null) {
-			tcpServer = tcpServer.secure((spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
-				.handshakeTimeout(this.settings.sslHandshakeTimeout)
-				.setSniAsyncMappings((name, promise) -> promise.setSuccess(sslProviders.apply(name))));
+			// No time-outs of Netty's: it has one for the client's first message and then
+			// one
+			// for the rest
+			tcpServer = tcpServer
+				.secure((
+						spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
+							.handshakeTimeoutMillis(0)
+							.setSniAsyncMappings((name, promise) -> promise
+								.setSuccess(SslProvider.addHandlerConfigurator(sslProviders.apply(name),
+										(handler) -> handler.setHandshakeTimeoutMillis(0)))));
 		}
 		for (CallosumTcpServerCustomizer customizer : this.settings.customizers) {
 			tcpServer = customizer.customize(tcpServer);
@@ -279,8 +285,11 @@ final class ServerRun {
 		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, "callosum", lease.readAhead());
 		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
 			channel.pipeline()
-				.addFirst("callosum.idle", new IdleStateHandler(true, 0, millis(this.settings.writeTimeout),
-						millis(this.settings.idleTimeout), TimeUnit.MILLISECONDS));
+				.addFirst("callosum.timeout",
+						new TimeoutHandler(lease, this.settings.idleTimeout, this.settings.writeTimeout));
+		}
+		if (this.settings.sslProviders != null) {
+			lease.awaitHandshake(this.settings.sslHandshakeTimeout);
 		}
 		channel.closeFuture().addListener((closed) -> lease.closed());
 		if (this.closing) {
@@ -503,14 +512,14 @@ final class ServerRun {
 	/**
 	 * Durations that never end are cut to half the range of nanoTime, whose differences
 	 * are compared.
+	 * @param duration a duration, or {@code null} for 0
 	 */
-	private static long nanos(Duration duration) {
+	static long nanos(@Nullable Duration duration) {
+		if (duration == null) {
+			return 0;
+		}
 		Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
 		return ((duration.compareTo(longest) < 0) ? duration : longest).toNanos();
-	}
-
-	private static long millis(@Nullable Duration duration) {
-		return (duration != null) ? Math.max(1, duration.toMillis()) : 0;
 	}
 
 	private static String transport(Channel channel) {

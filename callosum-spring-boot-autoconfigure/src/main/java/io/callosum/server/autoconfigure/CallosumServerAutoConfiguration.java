@@ -28,11 +28,15 @@ import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWebApplication;
 import org.springframework.boot.autoconfigure.condition.SearchStrategy;
+import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
+import org.springframework.boot.ssl.DefaultSslBundleRegistry;
+import org.springframework.boot.ssl.SslBundles;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Lazy;
 import org.springframework.context.annotation.Scope;
 
 import io.callosum.server.CallosumMetricsRecorder;
@@ -51,7 +55,7 @@ import io.callosum.server.autoconfigure.CallosumServerProperties.Shutdown;
  * @author The Callosum authors
  * @since 0.1.0
  */
-@AutoConfiguration(after = TaskExecutionAutoConfiguration.class)
+@AutoConfiguration(after = { SslAutoConfiguration.class, TaskExecutionAutoConfiguration.class })
 @ConditionalOnClass(TcpServer.class)
 @ConditionalOnBooleanProperty(name = "callosum.server.enabled", matchIfMissing = true)
 @EnableConfigurationProperties(CallosumServerProperties.class)
@@ -66,6 +70,18 @@ public final class CallosumServerAutoConfiguration {
 		return new LowestSlotAllocator();
 	}
 
+	/**
+	 * One for all builders, as bundles never forget who wants to know of their updates.
+	 * Lazy, as it is for TLS only.
+	 */
+	@Bean
+	@Lazy
+	ServerSslProviders callosumServerSslProviders(CallosumServerProperties properties,
+			ObjectProvider<SslBundles> bundles) {
+		return new ServerSslProviders(properties.getSsl(),
+				bundles.getIfAvailable(() -> new DefaultSslBundleRegistry()));
+	}
+
 	@Bean
 	@Scope(ConfigurableBeanFactory.SCOPE_PROTOTYPE)
 	@ConditionalOnMissingBean(search = SearchStrategy.CURRENT)
@@ -73,9 +89,12 @@ public final class CallosumServerAutoConfiguration {
 			ApplicationContext applicationContext, SlotAllocator slotAllocator,
 			ObjectProvider<ConnectionHandler> connectionHandler, ObjectProvider<LoopResources> loopResources,
 			ObjectProvider<CallosumMetricsRecorder> metricsRecorder,
-			ObjectProvider<CallosumTcpServerCustomizer> customizers) {
+			ObjectProvider<CallosumTcpServerCustomizer> customizers, ObjectProvider<ServerSslProviders> sslProviders) {
 		CallosumServer.Builder builder = CallosumServer.builder();
 		new CallosumServerPropertiesMapper(properties, applicationContext).applyTo(builder);
+		if (ServerSslProviders.isEnabled(properties.getSsl())) {
+			builder.sslProviders(sslProviders.getObject());
+		}
 		builder.eventPublisher(applicationContext);
 		builder.slotAllocator(slotAllocator);
 		connectionHandler.ifAvailable(builder::connectionHandler);

@@ -17,6 +17,10 @@
 package io.callosum.server.autoconfigure;
 
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
@@ -58,9 +62,37 @@ public class CallosumServerProperties {
 	private @Nullable Integer maxConnections;
 
 	/**
+	 * How many connections of one IP address may be open at once. More are closed as soon
+	 * as they are accepted. No limit if not set.
+	 */
+	private @Nullable Integer maxConnectionsPerAddress;
+
+	/**
+	 * IP addresses, or ranges of them in CIDR notation, that may connect. Connections of
+	 * others are closed as soon as they are accepted. Every address if not set.
+	 */
+	private List<String> allowedAddresses = new ArrayList<>();
+
+	/**
 	 * How long a connection may wait for its slot until it is refused.
 	 */
 	private Duration slotTimeout = Duration.ofSeconds(10);
+
+	/**
+	 * How long no byte may go either way until a connection is closed. No limit if not
+	 * set.
+	 */
+	private @Nullable Duration idleTimeout;
+
+	/**
+	 * How long bytes may wait to be written without any progress, because the peer does
+	 * not read, until a connection is closed. No limit if not set.
+	 */
+	private @Nullable Duration writeTimeout;
+
+	private final KeepAlive keepAlive = new KeepAlive();
+
+	private final Ssl ssl = new Ssl();
 
 	/**
 	 * Where listeners of a connection's events, the slot allocator and the connection
@@ -130,12 +162,52 @@ public class CallosumServerProperties {
 		this.maxConnections = maxConnections;
 	}
 
+	public @Nullable Integer getMaxConnectionsPerAddress() {
+		return this.maxConnectionsPerAddress;
+	}
+
+	public void setMaxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
+		this.maxConnectionsPerAddress = maxConnectionsPerAddress;
+	}
+
+	public List<String> getAllowedAddresses() {
+		return this.allowedAddresses;
+	}
+
+	public void setAllowedAddresses(List<String> allowedAddresses) {
+		this.allowedAddresses = allowedAddresses;
+	}
+
 	public Duration getSlotTimeout() {
 		return this.slotTimeout;
 	}
 
 	public void setSlotTimeout(Duration slotTimeout) {
 		this.slotTimeout = slotTimeout;
+	}
+
+	public @Nullable Duration getIdleTimeout() {
+		return this.idleTimeout;
+	}
+
+	public void setIdleTimeout(@Nullable Duration idleTimeout) {
+		this.idleTimeout = idleTimeout;
+	}
+
+	public @Nullable Duration getWriteTimeout() {
+		return this.writeTimeout;
+	}
+
+	public void setWriteTimeout(@Nullable Duration writeTimeout) {
+		this.writeTimeout = writeTimeout;
+	}
+
+	public KeepAlive getKeepAlive() {
+		return this.keepAlive;
+	}
+
+	public Ssl getSsl() {
+		return this.ssl;
 	}
 
 	public ListenerExecution getListenerExecution() {
@@ -212,6 +284,162 @@ public class CallosumServerProperties {
 		 * All at once.
 		 */
 		IMMEDIATE
+
+	}
+
+	/**
+	 * TCP keep-alive, so that the slot of a peer comes back that has vanished without
+	 * closing its connection.
+	 */
+	public static class KeepAlive {
+
+		/**
+		 * Whether to ask idle peers for a sign of life.
+		 */
+		private boolean enabled = true;
+
+		/**
+		 * How long a connection is idle until its peer is asked for a sign of life.
+		 */
+		private Duration idle = Duration.ofSeconds(60);
+
+		/**
+		 * How long until a peer that has not answered is asked again.
+		 */
+		private Duration interval = Duration.ofSeconds(10);
+
+		/**
+		 * How often a peer is asked in vain until its connection is closed.
+		 */
+		private int count = 3;
+
+		public boolean isEnabled() {
+			return this.enabled;
+		}
+
+		public void setEnabled(boolean enabled) {
+			this.enabled = enabled;
+		}
+
+		public Duration getIdle() {
+			return this.idle;
+		}
+
+		public void setIdle(Duration idle) {
+			this.idle = idle;
+		}
+
+		public Duration getInterval() {
+			return this.interval;
+		}
+
+		public void setInterval(Duration interval) {
+			this.interval = interval;
+		}
+
+		public int getCount() {
+			return this.count;
+		}
+
+		public void setCount(int count) {
+			this.count = count;
+		}
+
+	}
+
+	/**
+	 * TLS.
+	 */
+	public static class Ssl {
+
+		/**
+		 * Whether to use TLS. On if a bundle is set, unless this is false.
+		 */
+		private @Nullable Boolean enabled;
+
+		/**
+		 * Name of the SSL bundle with the certificate of the server.
+		 */
+		private @Nullable String bundle;
+
+		/**
+		 * Whether clients must have a certificate.
+		 */
+		private ClientAuth clientAuth = ClientAuth.NONE;
+
+		/**
+		 * How long a client may take from the connect to the end of the TLS handshake.
+		 */
+		private Duration handshakeTimeout = Duration.ofSeconds(10);
+
+		/**
+		 * SSL bundles by the server name that the client asks for, such as
+		 * 'api.example.org' or '*.example.org'. Clients that ask for another or no name
+		 * get the certificate of 'callosum.server.ssl.bundle'.
+		 */
+		private Map<String, String> serverNameBundles = new LinkedHashMap<>();
+
+		public @Nullable Boolean getEnabled() {
+			return this.enabled;
+		}
+
+		public void setEnabled(@Nullable Boolean enabled) {
+			this.enabled = enabled;
+		}
+
+		public @Nullable String getBundle() {
+			return this.bundle;
+		}
+
+		public void setBundle(@Nullable String bundle) {
+			this.bundle = bundle;
+		}
+
+		public ClientAuth getClientAuth() {
+			return this.clientAuth;
+		}
+
+		public void setClientAuth(ClientAuth clientAuth) {
+			this.clientAuth = clientAuth;
+		}
+
+		public Duration getHandshakeTimeout() {
+			return this.handshakeTimeout;
+		}
+
+		public void setHandshakeTimeout(Duration handshakeTimeout) {
+			this.handshakeTimeout = handshakeTimeout;
+		}
+
+		public Map<String, String> getServerNameBundles() {
+			return this.serverNameBundles;
+		}
+
+		public void setServerNameBundles(Map<String, String> serverNameBundles) {
+			this.serverNameBundles = serverNameBundles;
+		}
+
+		/**
+		 * Whether clients must have a certificate.
+		 */
+		public enum ClientAuth {
+
+			/**
+			 * They are not asked for one.
+			 */
+			NONE,
+
+			/**
+			 * They are asked for one, and may have none. A wrong one is refused.
+			 */
+			WANT,
+
+			/**
+			 * They must have one that the trust store of the bundle trusts.
+			 */
+			NEED
+
+		}
 
 	}
 

@@ -16,6 +16,8 @@
 
 package io.callosum.server.autoconfigure;
 
+import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
@@ -28,6 +30,7 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.context.Lifecycle;
 
 import io.callosum.server.CallosumServer;
+import io.callosum.server.autoconfigure.CallosumServerProperties.KeepAlive;
 import io.callosum.server.autoconfigure.CallosumServerProperties.ListenerExecution;
 
 /**
@@ -54,12 +57,37 @@ final class CallosumServerPropertiesMapper {
 		map("port", this.properties.getPort(), builder::port);
 		map("backlog", this.properties.getBacklog(), builder::backlog);
 		map("max-connections", this.properties.getMaxConnections(), builder::maxConnections);
+		map("max-connections-per-address", this.properties.getMaxConnectionsPerAddress(),
+				builder::maxConnectionsPerAddress);
+		this.properties.getAllowedAddresses()
+			.forEach((address) -> map("allowed-addresses", address,
+					(value) -> builder.allowedAddresses(List.of(value))));
+		builder.allowedAddresses(this.properties.getAllowedAddresses());
 		map("slot-timeout", this.properties.getSlotTimeout(), builder::slotTimeout);
+		map("idle-timeout", this.properties.getIdleTimeout(), builder::idleTimeout);
+		map("write-timeout", this.properties.getWriteTimeout(), builder::writeTimeout);
+		mapKeepAlive(builder);
+		map("ssl.handshake-timeout", this.properties.getSsl().getHandshakeTimeout(), builder::sslHandshakeTimeout);
 		map("shutdown-quiet-period", this.properties.getShutdownQuietPeriod(), builder::shutdownQuietPeriod);
 		map("worker-threads", this.properties.getWorkerThreads(), builder::workerThreads);
 		map("native-transport", this.properties.isNativeTransport(), builder::nativeTransport);
 		if (this.properties.getListenerExecution() == ListenerExecution.TASK_EXECUTOR) {
 			builder.listenerExecutor(listenerExecutor());
+		}
+	}
+
+	/**
+	 * Each with others that are right, so that the exception is about the one to blame.
+	 */
+	private void mapKeepAlive(CallosumServer.Builder builder) {
+		KeepAlive keepAlive = this.properties.getKeepAlive();
+		Duration second = Duration.ofSeconds(1);
+		map("keep-alive.idle", keepAlive.getIdle(), (idle) -> builder.keepAlive(idle, second, 1));
+		map("keep-alive.interval", keepAlive.getInterval(), (interval) -> builder.keepAlive(second, interval, 1));
+		map("keep-alive.count", keepAlive.getCount(),
+				(count) -> builder.keepAlive(keepAlive.getIdle(), keepAlive.getInterval(), count));
+		if (!keepAlive.isEnabled()) {
+			builder.noKeepAlive();
 		}
 	}
 
@@ -71,7 +99,9 @@ final class CallosumServerPropertiesMapper {
 			setter.accept(value);
 		}
 		catch (IllegalArgumentException ex) {
-			throw new InvalidConfigurationPropertyValueException(PREFIX + key, value, "It " + ex.getMessage() + ".");
+			// The message may begin with what it is about, which is told anyway
+			String reason = String.valueOf(ex.getMessage()).replaceFirst("^'[^']*' ", "");
+			throw new InvalidConfigurationPropertyValueException(PREFIX + key, value, "It " + reason + ".");
 		}
 	}
 

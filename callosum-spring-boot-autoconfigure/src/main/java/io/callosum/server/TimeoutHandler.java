@@ -1,0 +1,181 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFutureListener;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
+import io.netty.util.concurrent.Future;
+import org.jspecify.annotations.Nullable;
+
+import io.callosum.server.SlotFreeEvent.Reason;
+
+/**
+ * Closes a connection that is idle, or whose peer does not read. First of all handlers,
+ * so that it sees the bytes that really move.
+ * <p>
+ * Not Netty's {@link io.netty.handler.timeout.IdleStateHandler}: the first of its events
+ * comes even though a large message makes progress, those for writes and for both ways
+ * hide progress from each other, and it takes a queue that only grows for progress.
+ */
+final class TimeoutHandler extends ChannelDuplexHandler {
+
+	/**
+	 * How many times within the write time-out is looked whether there is progress. So
+	 * much later at most is the connection closed.
+	 */
+	private static final int CHECKS = 4;
+
+	private final ConnectionLease lease;
+
+	private final long idleNanos;
+
+	private final long writeNanos;
+
+	private final ChannelFutureListener writeListener = (write) -> written();
+
+	private long lastRead = System.nanoTime();
+
+	/**
+	 * When bytes were written last, or began to wait.
+	 */
+	private long lastWrite = this.lastRead;
+
+	/**
+	 * How much of the first message that waits had been written by then.
+	 */
+	private long progress;
+
+	private @Nullable Future<?> idleCheck;
+
+	private @Nullable Future<?> writeCheck;
+
+	/**
+	 * Create a new handler.
+	 * @param lease the connection to close
+	 * @param idleTimeout the time-out for both ways, or {@code null}
+	 * @param writeTimeout the time-out for writes, or {@code null}
+	 */
+	TimeoutHandler(ConnectionLease lease, @Nullable Duration idleTimeout, @Nullable Duration writeTimeout) {
+		this.lease = lease;
+		this.idleNanos = ServerRun.nanos(idleTimeout);
+		this.writeNanos = ServerRun.nanos(writeTimeout);
+	}
+
+	@Override
+	public void handlerAdded(ChannelHandlerContext ctx) {
+		if (this.idleNanos > 0) {
+			scheduleIdleCheck(ctx, this.idleNanos);
+		}
+	}
+
+	@Override
+	public void handlerRemoved(ChannelHandlerContext ctx) {
+		cancel(this.idleCheck);
+		cancel(this.writeCheck);
+	}
+
+	@Override
+	public void channelRead(ChannelHandlerContext ctx, Object message) {
+		this.lastRead = System.nanoTime();
+		ctx.fireChannelRead(message);
+	}
+
+	@Override
+	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+		ctx.write(message, promise.unvoid().addListener(this.writeListener));
+	}
+
+	@Override
+	public void flush(ChannelHandlerContext ctx) {
+		ctx.flush();
+		if (this.writeNanos > 0 && this.writeCheck == null && isWaiting(ctx)) {
+			this.lastWrite = System.nanoTime();
+			this.progress = progress(ctx);
+			scheduleWriteCheck(ctx);
+		}
+	}
+
+	private void written() {
+		this.lastWrite = System.nanoTime();
+		this.progress = 0;
+	}
+
+	private void scheduleIdleCheck(ChannelHandlerContext ctx, long delay) {
+		this.idleCheck = ctx.executor().schedule(() -> checkIdle(ctx), delay, TimeUnit.NANOSECONDS);
+	}
+
+	private void checkIdle(ChannelHandlerContext ctx) {
+		observeProgress(ctx);
+		long last = (this.lastRead - this.lastWrite > 0) ? this.lastRead : this.lastWrite;
+		long left = this.idleNanos - (System.nanoTime() - last);
+		if (left <= 0) {
+			this.lease.close(Reason.IDLE_TIMEOUT);
+		}
+		else {
+			scheduleIdleCheck(ctx, left);
+		}
+	}
+
+	private void scheduleWriteCheck(ChannelHandlerContext ctx) {
+		this.writeCheck = ctx.executor()
+			.schedule(() -> checkWrite(ctx), Math.max(1, this.writeNanos / CHECKS), TimeUnit.NANOSECONDS);
+	}
+
+	private void checkWrite(ChannelHandlerContext ctx) {
+		this.writeCheck = null;
+		if (isWaiting(ctx)) {
+			observeProgress(ctx);
+			if (System.nanoTime() - this.lastWrite >= this.writeNanos) {
+				this.lease.close(Reason.WRITE_TIMEOUT);
+			}
+			else {
+				scheduleWriteCheck(ctx);
+			}
+		}
+	}
+
+	private void observeProgress(ChannelHandlerContext ctx) {
+		long progress = progress(ctx);
+		if (progress != this.progress) {
+			this.progress = progress;
+			this.lastWrite = System.nanoTime();
+		}
+	}
+
+	private static boolean isWaiting(ChannelHandlerContext ctx) {
+		ChannelOutboundBuffer queue = ctx.channel().unsafe().outboundBuffer();
+		return queue != null && !queue.isEmpty();
+	}
+
+	private static long progress(ChannelHandlerContext ctx) {
+		ChannelOutboundBuffer queue = ctx.channel().unsafe().outboundBuffer();
+		return (queue != null) ? queue.currentProgress() : 0;
+	}
+
+	private static void cancel(@Nullable Future<?> check) {
+		if (check != null) {
+			check.cancel(false);
+		}
+	}
+
+}
