@@ -29,7 +29,14 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
+import io.netty.handler.codec.LineBasedFrameDecoder;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+import reactor.core.scheduler.Schedulers;
 
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
@@ -37,7 +44,9 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
 
+import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
+import io.callosum.server.ConnectionHandler;
 import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.NoSlotAvailableException;
 import io.callosum.server.SlotAllocator;
@@ -59,8 +68,9 @@ class ReadmeExamplesTests {
 		.withConfiguration(AutoConfigurations.of(CallosumServerAutoConfiguration.class))
 		.withPropertyValues("callosum.server.host=127.0.0.1", "callosum.server.port=0");
 
-	@Test
-	void everySnippetOfTheReadmeIsCompiledCode() throws IOException {
+	@ParameterizedTest
+	@ValueSource(strings = { "README.md", "callosum-spring-boot-autoconfigure/README.md" })
+	void everySnippetIsCompiledCode(String readme) throws IOException {
 		List<String> sources = new ArrayList<>();
 		for (String folder : List.of("src/main/java", "src/test/java")) {
 			try (Stream<Path> files = Files.walk(Path.of(folder))) {
@@ -70,14 +80,14 @@ class ReadmeExamplesTests {
 			}
 		}
 		Matcher snippets = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL)
-			.matcher(Files.readString(ROOT.resolve("README.md")));
+			.matcher(Files.readString(ROOT.resolve(readme)));
 		int count = 0;
 		while (snippets.find()) {
 			String snippet = normalize(snippets.group(1));
 			assertThat(sources).as(snippets.group(1)).anyMatch((source) -> source.contains(snippet));
 			count++;
 		}
-		assertThat(count).isGreaterThan(5);
+		assertThat(count).isPositive();
 	}
 
 	@Test
@@ -146,6 +156,49 @@ class ReadmeExamplesTests {
 
 	private static String normalize(String code) {
 		return code.replaceAll("\\s+", " ").trim();
+	}
+
+	@Test
+	void aHandlerMayBlockWhereThatIsAllowed() {
+		this.contextRunner.withBean(BlockingHandler.class, () -> new BlockingHandler((line) -> {
+			assertThat(Schedulers.isInNonBlockingThread()).isFalse();
+			return line + "!";
+		})).run((context) -> {
+			try (Socket socket = connect(context.getBean(CallosumServer.class))) {
+				assertThat(readLine(socket)).isEqualTo("0");
+				socket.getOutputStream().write("one\ntwo\n".getBytes(StandardCharsets.US_ASCII));
+				assertThat(readLine(socket)).isEqualTo("one!");
+				assertThat(readLine(socket)).isEqualTo("two!");
+			}
+		});
+	}
+
+	interface Database {
+
+		String find(String line);
+
+	}
+
+	static class BlockingHandler implements ConnectionHandler {
+
+		private final Database database;
+
+		BlockingHandler(Database database) {
+			this.database = database;
+		}
+
+		@Override
+		public Publisher<Void> handle(CallosumConnection connection) {
+			Flux<String> answers = connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+				.receive()
+				.asString(StandardCharsets.UTF_8)
+				.concatMap((line) -> Mono.fromCallable(() -> this.database.find(line))
+					.subscribeOn(Schedulers.boundedElastic()))
+				.map((answer) -> answer + "\r\n");
+			return connection.outbound().sendString(answers);
+		}
+
 	}
 
 	@Configuration(proxyBeanMethods = false)

@@ -19,10 +19,13 @@ package io.callosum.server.autoconfigure;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 import com.jayway.jsonpath.JsonPath;
 import org.junit.jupiter.api.Test;
@@ -32,7 +35,6 @@ import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.boot.context.properties.source.MapConfigurationPropertySource;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.entry;
 
 /**
  * Tests for what an editor is told about the properties.
@@ -52,18 +54,20 @@ class ConfigurationMetadataTests {
 	}
 
 	@Test
-	void everyKeyHasItsDefault() throws IOException {
-		Map<String, Object> defaults = new TreeMap<>();
-		properties().forEach((name, property) -> {
+	void theReferenceListsEveryKeyWithItsDefaultAndMeaning() throws IOException {
+		List<String> rows = properties().values().stream().map((property) -> {
 			Object value = property.get("defaultValue");
-			defaults.put(name, (value != null) ? value.toString() : "none");
-		});
-		assertThat(defaults).containsOnly(entry(PREFIX + "enabled", "true"), entry(PREFIX + "host", "none"),
-				entry(PREFIX + "port", "4040"), entry(PREFIX + "backlog", "4096"),
-				entry(PREFIX + "max-connections", "none"), entry(PREFIX + "slot-timeout", "10s"),
-				entry(PREFIX + "listener-execution", "event-loop"), entry(PREFIX + "shutdown", "graceful"),
-				entry(PREFIX + "shutdown-quiet-period", "1s"), entry(PREFIX + "worker-threads", "none"),
-				entry(PREFIX + "native-transport", "true"));
+			String defaultValue = (value instanceof List<?> list)
+					? list.stream().map(String::valueOf).collect(Collectors.joining(",")) : String.valueOf(value);
+			return "| `" + property.get("name") + "` | " + ((value != null) ? "`" + defaultValue + "`" : "") + " | "
+					+ property.get("description") + " |";
+		}).toList();
+		List<String> reference = Files.readAllLines(Path.of("README.md"));
+		assertThat(
+				reference.stream()
+					.filter((line) -> line.matches("\\| `[a-z.-]+` \\|.*\\|.*\\|")
+							&& (line.contains("`" + PREFIX) || line.contains("`management."))))
+			.containsExactlyElementsOf(rows);
 	}
 
 	@Test
