@@ -273,7 +273,7 @@ class ListenerExecutorTests {
 	void errorsOfAnEventLoopArePublishedOnThePoolToo() {
 		List<String> threads = new CopyOnWriteArrayList<>();
 		try (TestServer server = create((builder) -> onPool().apply(builder)
-			.slotTimeout(Duration.ofMillis(50))
+			.slotTimeout(Duration.ofSeconds(2))
 			.connectionHandler(
 					(connection) -> connection.inbound().receive().next().then(Mono.error(new RuntimeException()))))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {

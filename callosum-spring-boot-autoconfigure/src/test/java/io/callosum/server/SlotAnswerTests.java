@@ -600,15 +600,13 @@ class SlotAnswerTests {
 			}
 			int answered = slot - 100;
 			TestServer.await("late slots to be free",
-					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(answered));
-			TestClient client = server.connect();
-			assertThat(client.readSlot()).isZero();
-			client.close();
+					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSizeGreaterThanOrEqualTo(answered));
+			TestServer.await("a slot", () -> assertThat(server.connect().readLine()).isEqualTo("0\r\n"));
 			server.server().stop();
-			assertThat(server.events().of(ConnectionEvent.class)).hasSize(1);
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getSlot)
+				.filteredOn((freed) -> freed >= 100)
 				.doesNotHaveDuplicates()
-				.hasSize(answered + 1);
+				.hasSize(answered);
 		}
 	}
 
@@ -681,7 +679,7 @@ class SlotAnswerTests {
 
 	@Test
 	void anAnswerThatWaitsForASlotLongerThanItsTimeOutIsRefusedAndFreedLater() throws Exception {
-		try (Ending ending = new Ending(SHORT)) {
+		try (Ending ending = new Ending(Duration.ofSeconds(1))) {
 			TestClient next = ending.connectAndWait();
 			assertThat(next.isRefused()).isTrue();
 			TestServer.await("error", () -> assertThat(ending.server.events().of(ServerErrorEvent.class)).hasSize(1));
