@@ -530,6 +530,14 @@ final class ConnectionLease {
 	}
 
 	/**
+	 * Return whether something has ended the connection, or is about to. An error of a
+	 * handler may as well be about another connection, such as one to a database.
+	 */
+	private boolean isEnding() {
+		return this.reason != null || !this.channel.isActive();
+	}
+
+	/**
 	 * The connection has failed before it was ready. Event loop.
 	 */
 	void handshakeFailed(Throwable error) {
@@ -551,6 +559,10 @@ final class ConnectionLease {
 			return true;
 		}
 		String message = error.getMessage();
+		if (error instanceof IllegalStateException && "channel not registered to an event loop".equals(message)) {
+			// From the stand-in that Reactor Netty has for a channel that is closed
+			return true;
+		}
 		// The transports and the JDK agree on no more than these words of the system
 		return error instanceof IOException && !(error instanceof SSLException) && message != null
 				&& (message.contains("Connection reset") || message.contains("Broken pipe")
@@ -885,7 +897,7 @@ final class ConnectionLease {
 				return;
 			}
 			Throwable cause = ServerEvents.unwrap(error);
-			if (isPeerGone(cause)) {
+			if (isPeerGone(cause) && isEnding()) {
 				close(Reason.PEER_RESET);
 			}
 			else {
