@@ -122,6 +122,8 @@ public class CallosumServerProperties {
 	 */
 	private boolean nativeTransport = true;
 
+	private final Endpoint endpoint = new Endpoint();
+
 	public boolean isEnabled() {
 		return this.enabled;
 	}
@@ -248,6 +250,30 @@ public class CallosumServerProperties {
 
 	public void setNativeTransport(boolean nativeTransport) {
 		this.nativeTransport = nativeTransport;
+	}
+
+	public Endpoint getEndpoint() {
+		return this.endpoint;
+	}
+
+	/**
+	 * What the Actuator endpoint shows.
+	 */
+	public static class Endpoint {
+
+		/**
+		 * Whether the Actuator endpoint shows the addresses of peers.
+		 */
+		private boolean showAddresses;
+
+		public boolean isShowAddresses() {
+			return this.showAddresses;
+		}
+
+		public void setShowAddresses(boolean showAddresses) {
+			this.showAddresses = showAddresses;
+		}
+
 	}
 
 	/**

@@ -31,6 +31,7 @@ import org.awaitility.core.ThrowingRunnable;
 
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
+import org.springframework.boot.convert.ApplicationConversionService;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationContextInitializer;
@@ -53,6 +54,8 @@ final class Applications {
 
 	static ApplicationContextRunner runner(Class<?>... autoConfigurations) {
 		return new ApplicationContextRunner()
+			.withInitializer(
+					(context) -> context.getEnvironment().setConversionService(new ApplicationConversionService()))
 			.withConfiguration(
 					AutoConfigurations.of(TaskExecutionAutoConfiguration.class, CallosumServerAutoConfiguration.class))
 			.withConfiguration(AutoConfigurations.of(autoConfigurations))

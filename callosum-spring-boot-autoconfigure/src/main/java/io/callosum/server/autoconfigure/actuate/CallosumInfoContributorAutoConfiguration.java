@@ -1,0 +1,54 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.autoconfigure.actuate;
+
+import org.springframework.boot.actuate.autoconfigure.info.ConditionalOnEnabledInfoContributor;
+import org.springframework.boot.actuate.autoconfigure.info.InfoContributorFallback;
+import org.springframework.boot.actuate.info.InfoContributor;
+import org.springframework.boot.autoconfigure.AutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.context.annotation.Bean;
+
+import io.callosum.server.CallosumServer;
+import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
+
+/**
+ * {@link org.springframework.boot.autoconfigure.EnableAutoConfiguration
+ * Auto-configuration} for what the {@code info} endpoint tells of a
+ * {@link CallosumServer}, where {@code management.info.callosum.enabled} is set.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+@AutoConfiguration(after = CallosumServerAutoConfiguration.class)
+@ConditionalOnClass({ InfoContributor.class, ConditionalOnEnabledInfoContributor.class })
+@ConditionalOnBean(CallosumServer.class)
+@ConditionalOnEnabledInfoContributor(value = "callosum", fallback = InfoContributorFallback.DISABLE)
+public final class CallosumInfoContributorAutoConfiguration {
+
+	CallosumInfoContributorAutoConfiguration() {
+	}
+
+	@Bean
+	@ConditionalOnMissingBean(name = "callosumInfoContributor")
+	CallosumInfoContributor callosumInfoContributor(CallosumServer server) {
+		return new CallosumInfoContributor(server);
+	}
+
+}
