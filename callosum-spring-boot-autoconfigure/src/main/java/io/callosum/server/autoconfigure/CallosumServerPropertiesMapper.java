@@ -120,9 +120,9 @@ final class CallosumServerPropertiesMapper {
 	}
 
 	/**
-	 * When the context stops or pauses, Spring's executors are the first to do so. They
-	 * take tasks then, but run them only after the next start: for an event that the stop
-	 * waits for that is too late.
+	 * Spring's executors pause with the context, which this server does not, and stop
+	 * before it if their phase says so. They take tasks then, but run them only after the
+	 * next start: too late for a connection, or an event that the stop waits for.
 	 */
 	private static Executor rejectWhilePaused(Executor executor) {
 		if (!(executor instanceof Lifecycle lifecycle)) {

@@ -121,6 +121,17 @@ class CallosumServerLifecycleTests {
 		});
 	}
 
+	@Test
+	void aServerThatTheApplicationHasStartedInAStoppedContextEndsWithTheContext() {
+		this.runner.run((context) -> {
+			CallosumServer server = context.getBean(CallosumServer.class);
+			context.stop();
+			server.start();
+			context.close();
+			assertThat(server.isRunning()).isFalse();
+		});
+	}
+
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
 	void aContextThatClosesWithOpenConnectionsDeliversEveryEvent(boolean nativeTransport) {
@@ -325,26 +336,28 @@ class CallosumServerLifecycleTests {
 	}
 
 	@Test
-	void listenersHearOfTheEndAlthoughTheirExecutorHasPausedBefore() {
-		this.runner.withConfiguration(AutoConfigurations.of(TaskExecutionAutoConfiguration.class))
-			.withPropertyValues("callosum.server.listener-execution=task-executor")
-			.run((context) -> {
-				Recorder recorder = context.getBean(Recorder.class);
-				for (int i = 1; i <= 3; i++) {
-					try (SlotClient client = new SlotClient(port(context))) {
-						assertThat(client.readLine()).isEqualTo("0");
-						context.stop();
-						assertThat(recorder.freed).hasSize(i);
-						assertThat(client.isAtEnd()).isTrue();
-					}
-					context.start();
-				}
+	void listenersHearOfTheEndAlthoughTheirExecutorHasStoppedBefore() {
+		this.runner.withBean("callosumTaskExecutor", ThreadPoolTaskExecutor.class, () -> {
+			ThreadPoolTaskExecutor executor = taskExecutor("callosum-task-");
+			executor.setPhase(SmartLifecycle.DEFAULT_PHASE);
+			return executor;
+		}).withPropertyValues("callosum.server.listener-execution=task-executor").run((context) -> {
+			Recorder recorder = context.getBean(Recorder.class);
+			for (int i = 1; i <= 3; i++) {
 				try (SlotClient client = new SlotClient(port(context))) {
 					assertThat(client.readLine()).isEqualTo("0");
-					context.close();
-					assertThat(recorder.freed).hasSize(4);
+					context.stop();
+					assertThat(recorder.freed).hasSize(i);
+					assertThat(client.isAtEnd()).isTrue();
 				}
-			});
+				context.start();
+			}
+			try (SlotClient client = new SlotClient(port(context))) {
+				assertThat(client.readLine()).isEqualTo("0");
+				context.close();
+				assertThat(recorder.freed).hasSize(4);
+			}
+		});
 	}
 
 	@Test
