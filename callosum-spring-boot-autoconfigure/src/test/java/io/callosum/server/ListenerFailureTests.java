@@ -33,6 +33,7 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import reactor.core.Exceptions;
 import reactor.core.publisher.Mono;
 
@@ -48,11 +49,14 @@ import static org.assertj.core.api.Assertions.assertThat;
  * {@link ServerErrorEvent} tells why.
  */
 @ParameterizedClass
-@EnumSource
+@MethodSource("io.callosum.server.ListenerThreads#onEveryTransport")
 class ListenerFailureTests {
 
-	@Parameter
+	@Parameter(0)
 	Transport transport;
+
+	@Parameter(1)
+	ListenerThreads threads;
 
 	@ParameterizedTest
 	@EnumSource
@@ -333,7 +337,7 @@ class ListenerFailureTests {
 	}
 
 	private TestServer create(UnaryOperator<CallosumServer.Builder> customizer) {
-		return TestServer.create(this.transport, customizer);
+		return TestServer.create(this.transport, (builder) -> customizer.apply(this.threads.applyTo(builder)));
 	}
 
 	private static void failWhen(AtomicBoolean throwing) {
