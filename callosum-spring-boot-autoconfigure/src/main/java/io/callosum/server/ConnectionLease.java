@@ -38,6 +38,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslHandler;
@@ -606,12 +607,25 @@ final class ConnectionLease {
 	 * The channel is closed. Event loop.
 	 */
 	void closed() {
-		REASON.compareAndSet(this, null, Reason.PEER_CLOSED);
+		if (this.reason == null) {
+			REASON.compareAndSet(this, null, hasWriteFailed() ? Reason.PEER_RESET : Reason.PEER_CLOSED);
+		}
 		if (this.request == null) {
 			cancelTimeout();
 		}
 		this.readAhead.gather();
 		this.serial.execute(this::ended);
+	}
+
+	/**
+	 * Return whether a failed write has closed the channel: the pipeline is not told, but
+	 * the failure of any later write has the cause.
+	 */
+	private boolean hasWriteFailed() {
+		ChannelPromise promise = this.channel.newPromise();
+		this.channel.unsafe().write(Unpooled.EMPTY_BUFFER, promise);
+		Throwable failure = promise.cause();
+		return failure != null && failure.getCause() instanceof IOException;
 	}
 
 	private void ended() {

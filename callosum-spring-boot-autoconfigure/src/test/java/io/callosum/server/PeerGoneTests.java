@@ -1,0 +1,400 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+import ch.qos.logback.classic.Level;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+import io.callosum.server.SlotFreeEvent.Reason;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests that a peer that leaves is noticed, whatever the application does with its
+ * connection.
+ */
+@ParameterizedClass
+@EnumSource
+class PeerGoneTests {
+
+	/**
+	 * The promise is a second, and a few milliseconds are what it takes. The rest is for
+	 * a machine that is busy.
+	 */
+	private static final Duration AT_MOST = Duration.ofSeconds(5);
+
+	private final ExecutorService executor = Executors.newCachedThreadPool();
+
+	private final WireTap tap = new WireTap();
+
+	@Parameter
+	Transport transport;
+
+	@AfterEach
+	void shutDown() {
+		this.executor.shutdownNow();
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aPeerThatLeavesIsNoticedOnTheEventLoop(Owner owner) {
+		verifyNoticed(owner, null);
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aPeerThatLeavesIsNoticedWithAListenerExecutor(Owner owner) {
+		verifyNoticed(owner, this.executor);
+	}
+
+	private void verifyNoticed(Owner owner, ExecutorService listenerExecutor) {
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.customizer(this.tap)
+					.connectionHandler(owner.handler)
+					.listenerExecutor(listenerExecutor))) {
+			if (owner.listens) {
+				server.events().on(ConnectionEvent.class, (event) -> {
+				});
+			}
+			server.start();
+			for (Leave leave : Leave.values()) {
+				TestClient client = server.connect();
+				assertThat(client.readSlot()).isZero();
+				TestServer.await("ConnectionEvent",
+						() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(leave.ordinal() + 1));
+				leave.accept(client);
+				long left = System.nanoTime();
+				TestServer.await("the end after " + leave, () -> assertThat(server.slotsInUse()).isZero());
+				assertThat(System.nanoTime() - left).as(leave.name()).isLessThan(AT_MOST.toNanos());
+				List<SlotFreeEvent> events = server.events().of(SlotFreeEvent.class);
+				assertThat(events).hasSize(leave.ordinal() + 1);
+				assertThat(events.get(leave.ordinal()).getReason()).as(leave.name()).isEqualTo(leave.reason);
+				client.close();
+			}
+			assertThat(this.tap.openChannels()).isEmpty();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aPeerThatLeavesBeforeAnAsynchronousAnswerIsNoticed(Leave leave) {
+		CompletableFuture<Integer> answer = new CompletableFuture<>();
+		try (TestServer server = TestServer.create(this.transport, (builder) -> builder.customizer(this.tap))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
+			server.start();
+			TestClient client = server.connect();
+			TestServer.await("the request", () -> assertThat(server.events().of(SlotRequestEvent.class)).hasSize(1));
+			leave.accept(client);
+			long left = System.nanoTime();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			assertThat(System.nanoTime() - left).isLessThan(AT_MOST.toNanos());
+			assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
+			answer.complete(4);
+			TestServer.await("the slot to be free",
+					() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+						.extracting(SlotFreeEvent::getReason)
+						.isEqualTo(leave.reason));
+			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.logged(Level.WARN)).isEmpty();
+			client.close();
+		}
+	}
+
+	@Test
+	void aPeerThatLeavesWhileItsListenerIsBusyIsNoticed() {
+		CompletableFuture<?> release = new CompletableFuture<>();
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.customizer(this.tap).listenerExecutor(this.executor))) {
+			server.events().on(ConnectionEvent.class, (event) -> release.join());
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			client.close();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
+			release.complete(null);
+			TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
+		}
+	}
+
+	@Test
+	void noResetIsAnErrorAndNoneIsLogged() {
+		try (TestServer server = TestServer.create(this.transport, (builder) -> builder.customizer(this.tap)).start()) {
+			for (int i = 0; i < 2000; i++) {
+				new TestClient(server.server().address()).reset();
+			}
+			TestServer.await("all connections", () -> assertThat(this.tap.accepted()).isEqualTo(2000));
+			server.verifyNothingLeft();
+			server.verifyNextSlotIsZero();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void noResetOfAPeerThatIsBeingAnsweredIsAnError(Answer answer) {
+		try (TestServer server = TestServer
+			.create(this.transport, (builder) -> builder.customizer(this.tap).connectionHandler(answer.handler))
+			.start()) {
+			byte[] bytes = new byte[20_000];
+			for (int i = 0; i < 300; i++) {
+				TestClient client = new TestClient(server.server().address());
+				if (i % 3 != 0) {
+					client.send(bytes);
+				}
+				if (i % 3 == 2) {
+					client.read(1000);
+				}
+				client.reset();
+			}
+			TestServer.await("all connections", () -> assertThat(this.tap.accepted()).isEqualTo(300));
+			server.verifyNothingLeft();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			if (answer != Answer.LATER) {
+				// Reactor logs what an operator does once it is cancelled
+				assertThat(server.logged(Level.WARN)).isEmpty();
+			}
+			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
+				.contains(Reason.PEER_RESET)
+				.isSubsetOf(Reason.PEER_RESET, Reason.PEER_CLOSED, Reason.HANDLER_COMPLETED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheApplicationWhereThatClosesTheConnection() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events().on(ConnectionEvent.class, (event) -> event.getConnection().close());
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readAll()).asString().isEqualTo("0\r\n");
+			verifyReason(server, Reason.APPLICATION_CLOSED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheServerWhereThatStops() {
+		try (TestServer server = TestServer.create(this.transport).start()) {
+			server.connect().readSlot();
+			server.server().stop();
+			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+				.extracting(SlotFreeEvent::getReason)
+				.isEqualTo(Reason.SERVER_STOPPED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheListenerWhereOneThrowsAfterTheSlotWasAssigned() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events().on(SlotRequestEvent.class, (event) -> {
+				event.assign(9);
+				throw new IllegalStateException("no");
+			});
+			server.start();
+			assertThat(server.connect().isRefused()).isTrue();
+			verifyReason(server, Reason.REFUSED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheTimeOutWhereTheAnswerComesAfterIt() {
+		CompletableFuture<Integer> answer = new CompletableFuture<>();
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.slotTimeout(Duration.ofMillis(50)))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
+			server.start();
+			assertThat(server.connect().isRefused()).isTrue();
+			answer.complete(4);
+			verifyReason(server, Reason.SLOT_TIMEOUT);
+		}
+	}
+
+	private static void verifyReason(TestServer server, Reason reason) {
+		TestServer.await("SlotFreeEvent",
+				() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+					.extracting(SlotFreeEvent::getReason)
+					.isEqualTo(reason));
+	}
+
+	/**
+	 * What an application does with a connection.
+	 */
+	enum Owner {
+
+		NOBODY(false, null),
+
+		LISTENER_THAT_IGNORES_IT(true, null),
+
+		HANDLER_THAT_NEVER_COMPLETES(false, (connection) -> Mono.never()),
+
+		HANDLER_THAT_ONLY_WRITES(false,
+				(connection) -> connection.outbound()
+					.sendString(Flux.interval(Duration.ofMillis(10)).map(String::valueOf))
+					.then()),
+
+		HANDLER_WITHOUT_DEMAND(false, (connection) -> {
+			connection.inbound().receive().subscribe(new BaseSubscriber<Object>() {
+
+				@Override
+				protected void hookOnSubscribe(Subscription subscription) {
+				}
+
+				@Override
+				protected void hookOnError(Throwable error) {
+				}
+
+			});
+			return Mono.never();
+		}),
+
+		HANDLER_THAT_NEVER_SUBSCRIBES(false, (connection) -> {
+			connection.inbound();
+			return Mono.never();
+		}),
+
+		HANDLER_THAT_READS(false, (connection) -> connection.inbound().receive().then()),
+
+		HANDLER_THAT_ECHOES(false,
+				(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then());
+
+		private final boolean listens;
+
+		private final ConnectionHandler handler;
+
+		Owner(boolean listens, ConnectionHandler handler) {
+			this.listens = listens;
+			this.handler = handler;
+		}
+
+	}
+
+	/**
+	 * Ways of a handler to answer.
+	 */
+	enum Answer {
+
+		ECHO((connection) -> connection.outbound().send(connection.inbound().receive().retain()).then()),
+
+		MUCH((connection) -> connection.outbound()
+			.sendByteArray(Flux.range(0, 1000).map((i) -> new byte[10_000]))
+			.then()),
+
+		MUCH_AT_ONCE((connection) -> connection.outbound().sendByteArray(Mono.just(new byte[4_000_000])).then()),
+
+		MUCH_FOR_EACH_REQUEST((connection) -> connection.inbound()
+			.receive()
+			.concatMap((bytes) -> connection.outbound().sendByteArray(Mono.just(new byte[400_000])))
+			.then()),
+
+		LATER((connection) -> connection.inbound()
+			.receive()
+			.asByteArray()
+			.flatMap((bytes) -> Mono.delay(Duration.ofMillis(5))
+				.then(connection.outbound().sendByteArray(Mono.just(new byte[40_000])).then()))
+			.then());
+
+		private final ConnectionHandler handler;
+
+		Answer(ConnectionHandler handler) {
+			this.handler = handler;
+		}
+
+	}
+
+	/**
+	 * Ways of a peer to leave.
+	 */
+	enum Leave {
+
+		FIN(Reason.PEER_CLOSED) {
+			@Override
+			void accept(TestClient client) {
+				finish(client);
+				client.close();
+			}
+		},
+
+		RST(Reason.PEER_RESET) {
+			@Override
+			void accept(TestClient client) {
+				client.reset();
+			}
+		},
+
+		KILOBYTE_AND_FIN(Reason.PEER_CLOSED) {
+			@Override
+			void accept(TestClient client) {
+				client.send(new byte[1024]);
+				finish(client);
+			}
+		},
+
+		KILOBYTE_AND_RST(Reason.PEER_RESET) {
+			@Override
+			void accept(TestClient client) {
+				client.send(new byte[1024]).reset();
+			}
+		},
+
+		HALF_CLOSE(Reason.PEER_CLOSED) {
+			@Override
+			void accept(TestClient client) {
+				finish(client);
+			}
+		};
+
+		private final Reason reason;
+
+		Leave(Reason reason) {
+			this.reason = reason;
+		}
+
+		abstract void accept(TestClient client);
+
+		private static void finish(TestClient client) {
+			try {
+				// close() would reset the connection, as there may be unread bytes
+				client.socket().shutdownOutput();
+			}
+			catch (IOException ex) {
+				throw new UncheckedIOException(ex);
+			}
+		}
+
+	}
+
+}
