@@ -70,6 +70,8 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 
 	private boolean discarding;
 
+	private boolean released;
+
 	private boolean active;
 
 	/**
@@ -127,6 +129,11 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 			this.wanted = false;
 			this.passed = true;
 			ctx.fireChannelRead(message);
+		}
+		else if (this.released) {
+			// TLS and codecs go on with the bytes that they have when the channel is
+			// closed
+			ReferenceCountUtil.release(message);
 		}
 		else {
 			if (this.held == null) {
@@ -252,7 +259,10 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	 * Release what nobody will ask for any more. Any thread.
 	 */
 	void release() {
-		this.lease.onEventLoop(this::releaseHeld);
+		this.lease.onEventLoop(() -> {
+			this.released = true;
+			releaseHeld();
+		});
 	}
 
 	private void releaseHeld() {
