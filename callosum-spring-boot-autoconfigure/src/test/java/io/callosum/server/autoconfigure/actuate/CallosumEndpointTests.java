@@ -273,8 +273,7 @@ class CallosumEndpointTests {
 			.runner(JmxAutoConfiguration.class, EndpointAutoConfiguration.class, JmxEndpointAutoConfiguration.class,
 					CallosumEndpointAutoConfiguration.class)
 			.withPropertyValues("spring.jmx.enabled=true", "management.endpoints.jmx.exposure.include=callosum",
-					"management.endpoints.web.exposure.include=callosum",
-					"callosum.server.endpoint.show-addresses=false", Applications.transport(this.nativeTransport));
+					"management.endpoints.web.exposure.include=callosum", Applications.transport(this.nativeTransport));
 	}
 
 	private static Operation jmx(ApplicationContext context, String name) {

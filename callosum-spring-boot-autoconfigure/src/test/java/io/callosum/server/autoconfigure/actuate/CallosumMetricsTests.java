@@ -334,7 +334,7 @@ class CallosumMetricsTests {
 		runner().withPropertyValues("management.metrics.enable.callosum=false").run((context) -> {
 			try (Clients clients = new Clients()) {
 				assertThat(clients.slot(Applications.server(context))).isZero();
-				assertThat(meters(context)).isEmpty();
+				assertThat(registry(context).getMeters()).isEmpty();
 			}
 		});
 	}
