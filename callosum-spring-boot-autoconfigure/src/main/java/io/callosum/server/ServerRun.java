@@ -184,8 +184,9 @@ final class ServerRun {
 		try {
 			listener = bind();
 		}
-		catch (RuntimeException ex) {
-			this.bindFailure = ex;
+		catch (RuntimeException | Error ex) {
+			this.bindFailure = (ex instanceof RuntimeException failure) ? failure
+					: new IllegalStateException("The server could not be started", ex);
 			this.stopping = true;
 			disposeLoops();
 			end();
