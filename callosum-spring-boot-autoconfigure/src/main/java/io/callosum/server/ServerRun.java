@@ -65,7 +65,7 @@ final class ServerRun {
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
 	/**
-	 * How long a stop waits for listeners.
+	 * How long a stop waits for listeners, and for event loops that they hold.
 	 */
 	private static final Duration LISTENER_TIMEOUT = Duration.ofSeconds(10);
 
@@ -74,6 +74,8 @@ final class ServerRun {
 	private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
 	private static final Duration LOOP_TIMEOUT = Duration.ofSeconds(5);
+
+	private static final Duration HELD_LOOP_TIMEOUT = Duration.ofMillis(500);
 
 	private final CallosumServer server;
 
@@ -188,7 +190,7 @@ final class ServerRun {
 			this.bindFailure = (ex instanceof RuntimeException failure) ? failure
 					: new IllegalStateException("The server could not be started", ex);
 			this.stopping = true;
-			disposeLoops();
+			disposeLoops(LOOP_TIMEOUT);
 			end();
 			throw ex;
 		}
@@ -376,19 +378,23 @@ final class ServerRun {
 			close(listener.channel());
 		}
 		publishInTime(new ServerStoppingEvent(this.server));
+		long passing = System.nanoTime();
 		passThroughLoops();
+		long listenerTimeout = LISTENER_TIMEOUT.toNanos() - (System.nanoTime() - passing);
 		if (this.drainDeadline - System.nanoTime() > 0) {
 			this.open.forEach(ConnectionLease::drain);
 			waitUntil(this.open::isEmpty, () -> this.drainDeadline);
 		}
 		this.closing = true;
 		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
-		long deadline = System.nanoTime() + LISTENER_TIMEOUT.toNanos();
-		if (!waitUntil(() -> this.open.isEmpty() && !this.events.hasPendingErrors(), () -> deadline)) {
+		long deadline = System.nanoTime() + listenerTimeout;
+		boolean inTime = waitUntil(() -> this.open.isEmpty() && !this.events.hasPendingErrors(), () -> deadline);
+		if (!inTime) {
 			logger.warn("The Callosum server stops although listeners of " + this.open.size()
 					+ " connections have not returned within " + LISTENER_TIMEOUT.toSeconds() + " s");
 		}
-		disposeLoops();
+		// An event loop ends when its listener returns, which may be never
+		disposeLoops(inTime ? LOOP_TIMEOUT : HELD_LOOP_TIMEOUT);
 	}
 
 	private void end() {
@@ -436,12 +442,12 @@ final class ServerRun {
 		}
 	}
 
-	private void disposeLoops() {
+	private void disposeLoops(Duration timeout) {
 		if (this.loops == this.settings.loopResources) {
 			return;
 		}
 		try {
-			this.loops.disposeLater(Duration.ZERO, LOOP_TIMEOUT).block();
+			this.loops.disposeLater(Duration.ZERO, timeout).block(timeout);
 		}
 		catch (RuntimeException ex) {
 			logger.warn("The event loops of the Callosum server have not ended: " + ex.getMessage());
