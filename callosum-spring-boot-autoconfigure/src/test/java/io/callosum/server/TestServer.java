@@ -125,6 +125,16 @@ final class TestServer implements AutoCloseable {
 		return client;
 	}
 
+	/**
+	 * Let all clients leave.
+	 */
+	void closeClients() {
+		synchronized (this.clients) {
+			this.clients.forEach(TestClient::close);
+			this.clients.clear();
+		}
+	}
+
 	int slotsInUse() {
 		return this.allocator.inUse.size();
 	}
