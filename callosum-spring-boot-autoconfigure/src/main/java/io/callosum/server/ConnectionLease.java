@@ -549,7 +549,8 @@ final class ConnectionLease {
 		if (first && !peerGone) {
 			this.run.events().report(ErrorKind.HANDSHAKE, cause, this.id);
 		}
-		close(Reason.CONNECTION_FAILED);
+		// When Netty has sent the alert that tells the peer
+		this.channel.eventLoop().execute(() -> close(Reason.CONNECTION_FAILED));
 	}
 
 	/**

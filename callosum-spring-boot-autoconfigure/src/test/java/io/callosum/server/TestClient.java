@@ -48,8 +48,10 @@ final class TestClient implements AutoCloseable {
 		try {
 			this.socket.setSoTimeout(TIMEOUT_MILLIS);
 			this.socket.setTcpNoDelay(true);
-			this.socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.getPort()),
-					TIMEOUT_MILLIS);
+			if (!this.socket.isConnected()) {
+				this.socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.getPort()),
+						TIMEOUT_MILLIS);
+			}
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);

@@ -16,6 +16,7 @@
 
 package io.callosum.server;
 
+import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -110,11 +111,28 @@ final class TestServer implements AutoCloseable {
 	 * Connect a client, which the server's {@link #close()} closes if the test has not.
 	 */
 	TestClient connect() {
-		TestClient client = new TestClient(this.server.address());
+		return connect(new Socket());
+	}
+
+	/**
+	 * The same with a socket that has options of its own.
+	 */
+	TestClient connect(Socket socket) {
+		TestClient client = new TestClient(this.server.address(), socket);
 		synchronized (this.clients) {
 			this.clients.add(client);
 		}
 		return client;
+	}
+
+	/**
+	 * Let all clients leave.
+	 */
+	void closeClients() {
+		synchronized (this.clients) {
+			this.clients.forEach(TestClient::close);
+			this.clients.clear();
+		}
 	}
 
 	int slotsInUse() {
