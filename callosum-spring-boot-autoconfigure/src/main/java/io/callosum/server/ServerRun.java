@@ -502,17 +502,27 @@ final class ServerRun {
 		}
 	}
 
+	/**
+	 * Wait for a latch, also on a thread that is interrupted: who stops the server relies
+	 * on its end, and all that a stop waits for has a time-out of its own.
+	 */
 	private static boolean await(CountDownLatch latch, @Nullable Duration timeout) {
+		long deadline = System.nanoTime() + ((timeout != null) ? timeout.toNanos() : Long.MAX_VALUE / 2);
+		boolean interrupted = false;
 		try {
-			if (timeout == null) {
-				latch.await();
-				return true;
+			while (true) {
+				try {
+					return latch.await(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+				}
+				catch (InterruptedException ex) {
+					interrupted = true;
+				}
 			}
-			return latch.await(timeout.toMillis(), TimeUnit.MILLISECONDS);
 		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			return false;
+		finally {
+			if (interrupted) {
+				Thread.currentThread().interrupt();
+			}
 		}
 	}
 
