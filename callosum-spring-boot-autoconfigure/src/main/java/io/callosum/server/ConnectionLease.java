@@ -726,14 +726,17 @@ final class ConnectionLease {
 			scheduleDraining(this::drainWhenQuiet);
 			return;
 		}
-		boolean claimed = connection.completeInbound();
-		if (this.handling == null) {
-			if (claimed) {
-				scheduleDraining(this::flushAndClose);
-			}
-			else {
-				flushAndClose();
-			}
+		boolean claimed = connection.isClaimed();
+		boolean completed = connection.completeInbound();
+		if (claimed ? !completed : this.handling != null) {
+			// The handler may claim its bytes yet, and waits for their end then
+			scheduleDraining(this::drainWhenQuiet);
+		}
+		else if (claimed && this.handling == null) {
+			scheduleDraining(this::flushAndClose);
+		}
+		else if (this.handling == null) {
+			flushAndClose();
 		}
 	}
 

@@ -183,8 +183,9 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	/**
 	 * Complete as soon as all that has been read is delivered, and read no more. Event
 	 * loop.
+	 * @return {@code false} if the relay has not started yet
 	 */
-	void complete() {
+	boolean complete() {
 		if (isReceiving() && this.upstream != null) {
 			gather();
 			this.upstream.cancel();
@@ -192,6 +193,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 			this.lease.readAhead().discard();
 			drain();
 		}
+		return this.upstream != null || this.upstreamDone;
 	}
 
 	private void drain() {

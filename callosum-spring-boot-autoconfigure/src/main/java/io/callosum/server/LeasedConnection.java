@@ -187,15 +187,19 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
+	 * Return whether the bytes are claimed.
+	 */
+	boolean isClaimed() {
+		return this.relay != null;
+	}
+
+	/**
 	 * Complete what the peer sends. Event loop.
-	 * @return whether the bytes are claimed
+	 * @return whether that is done; not if the bytes are not claimed, or only just now
 	 */
 	boolean completeInbound() {
 		InboundRelay relay = this.relay;
-		if (relay != null) {
-			relay.complete();
-		}
-		return relay != null;
+		return relay != null && relay.complete();
 	}
 
 	@Override

@@ -247,12 +247,13 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Return whether nothing was read since the last call.
+	 * Return whether the peer has sent nothing since the last call. While nothing is read
+	 * because its bytes are not asked for, it may well be sending.
 	 */
 	boolean isQuiet() {
 		boolean quiet = this.quiet;
 		this.quiet = true;
-		return quiet;
+		return quiet && this.heldBytes < LIMIT;
 	}
 
 	/**

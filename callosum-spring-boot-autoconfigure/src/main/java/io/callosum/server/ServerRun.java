@@ -504,7 +504,7 @@ final class ServerRun {
 
 	/**
 	 * Wait for a latch, also on a thread that is interrupted: who stops the server relies
-	 * on its end. Only user code could make that take for ever, and it is not waited for.
+	 * on its end, and all that a stop waits for has a time-out of its own.
 	 */
 	private static boolean await(CountDownLatch latch, @Nullable Duration timeout) {
 		long deadline = System.nanoTime() + ((timeout != null) ? timeout.toNanos() : Long.MAX_VALUE / 2);
