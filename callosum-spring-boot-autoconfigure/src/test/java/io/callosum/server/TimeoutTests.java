@@ -1,0 +1,262 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.function.UnaryOperator;
+
+import ch.qos.logback.classic.Level;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+import io.callosum.server.SlotFreeEvent.Reason;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for the ends of connections on which nothing moves.
+ */
+@ParameterizedClass
+@EnumSource
+class TimeoutTests {
+
+	private static final Duration TIMEOUT = Duration.ofMillis(1000);
+
+	/**
+	 * How long connections are watched that are to stay.
+	 */
+	private static final Duration LONG = Duration.ofMillis(3500);
+
+	private static final Duration OFTEN = Duration.ofMillis(100);
+
+	@Parameter
+	Transport transport;
+
+	// Idle
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void anIdleConnectionIsClosedAtTheTimeout(boolean tls) {
+		try (TestServer server = idle(tls, UnaryOperator.identity()).start()) {
+			long start = System.nanoTime();
+			TestClient client = connect(server, tls);
+			assertThat(client.readLine()).isEqualTo("0\r\n");
+			assertThat(client.read()).isEqualTo(-1);
+			assertThat(System.nanoTime() - start).isBetween(TIMEOUT.toNanos(), TIMEOUT.multipliedBy(4).toNanos());
+			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	@Test
+	void aPeerThatIsNotReadBecauseItsBytesLieUnaskedForIsIdleInTheEnd() {
+		try (TestServer server = idle(false, (builder) -> builder.connectionHandler((connection) -> {
+			connection.inbound();
+			return Mono.never();
+		})).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.send(new byte[200_000]);
+			assertThat(client.isRefused()).isTrue();
+			verifyEnd(server, Reason.IDLE_TIMEOUT);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void aPeerThatOnlySendsIsNotIdle(boolean tls) {
+		try (TestServer server = idle(tls, UnaryOperator.identity()).start()) {
+			TestClient client = connect(server, tls);
+			assertThat(client.readSlot()).isZero();
+			Awaitility.await().pollInterval(OFTEN).atMost(LONG.multipliedBy(4)).during(LONG).until(() -> {
+				client.send("x");
+				return server.server().connections().size() == 1;
+			});
+			verifyEnd(server, Reason.IDLE_TIMEOUT);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void aPeerThatOnlyReceivesIsNotIdle(boolean tls) {
+		try (TestServer server = idle(tls,
+				(builder) -> builder.connectionHandler((connection) -> Flux.interval(OFTEN)
+					.concatMap((tick) -> connection.outbound().sendString(Mono.just("x")).then())
+					.then()))
+			.start()) {
+			TestClient client = connect(server, tls);
+			assertThat(client.readSlot()).isZero();
+			verifyStays(server);
+		}
+	}
+
+	@Test
+	void aLargeMessageThatMakesProgressIsNoIdleness() throws IOException {
+		try (TestServer server = idle(false, (builder) -> builder.connectionHandler(this::sendLargeMessage)).start()) {
+			verifySlowReaderStays(server);
+		}
+	}
+
+	@Test
+	void aConnectionWithBothTimeoutsAndALargeMessageThatMakesProgressStays() throws IOException {
+		try (TestServer server = idle(false,
+				(builder) -> builder.writeTimeout(TIMEOUT).connectionHandler(this::sendLargeMessage))
+			.start()) {
+			verifySlowReaderStays(server);
+		}
+	}
+
+	@Test
+	void aHandshakeThatStallsIsIdle() {
+		try (TestServer server = idle(true, UnaryOperator.identity()).start()) {
+			assertThat(server.connect().read()).isEqualTo(-1);
+			assertThat(server.events().of(SlotRequestEvent.class)).isEmpty();
+		}
+	}
+
+	// Writes
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void aPeerThatStopsToReadIsClosedAtTheTimeout(boolean tls) {
+		try (TestServer server = writing(tls, (builder) -> builder.connectionHandler(this::sendLargeMessage)).start()) {
+			assertThat(connect(server, tls).readSlot()).isZero();
+			verifyEnd(server, Reason.WRITE_TIMEOUT);
+			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+		}
+	}
+
+	@Test
+	void aPeerThatStopsToReadIsClosedAlthoughMoreIsWrittenAllTheTime() {
+		try (TestServer server = writing(false, (builder) -> builder.connectionHandler((connection) -> {
+			// Without waiting for what was written before
+			return Flux.interval(Duration.ofMillis(20))
+				.doOnNext((tick) -> connection.outbound()
+					.withConnection(
+							(netty) -> netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]))))
+				.then();
+		})).start()) {
+			assertThat(server.connect().readSlot()).isZero();
+			verifyEnd(server, Reason.WRITE_TIMEOUT);
+		}
+	}
+
+	@Test
+	void aPeerThatReadsSlowlyButSteadilyStays() throws IOException {
+		try (TestServer server = writing(false, (builder) -> builder.connectionHandler(this::sendLargeMessage))
+			.start()) {
+			verifySlowReaderStays(server);
+		}
+	}
+
+	@Test
+	void aPeerThatHasNothingToReadStays() {
+		try (TestServer server = writing(false, UnaryOperator.identity()).start()) {
+			assertThat(server.connect().readSlot()).isZero();
+			verifyStays(server);
+		}
+	}
+
+	@Test
+	void aPeerThatStopsForLessThanTheTimeoutNowAndThenStays() throws IOException {
+		byte[] message = new byte[1_000_000];
+		try (TestServer server = TestServer
+			.create(this.transport,
+					(builder) -> builder.writeTimeout(TIMEOUT)
+						.connectionHandler((connection) -> connection.outbound()
+							.send(Flux.<ByteBuf>generate((sink) -> sink.next(Unpooled.wrappedBuffer(message))))
+							.then()))
+			.start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			Awaitility.await()
+				.pollInterval(TIMEOUT.dividedBy(3))
+				.atMost(LONG.multipliedBy(4))
+				.during(LONG)
+				.until(() -> client.read(3_000_000).length == 3_000_000);
+			assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
+		}
+	}
+
+	private Publisher<Void> sendLargeMessage(CallosumConnection connection) {
+		return connection.outbound().send(Mono.just(Unpooled.wrappedBuffer(new byte[30_000_000]))).then();
+	}
+
+	/**
+	 * Check that a client stays that takes so little at a time that no message is
+	 * complete for a long time.
+	 */
+	private static void verifySlowReaderStays(TestServer server) throws IOException {
+		Socket socket = new Socket();
+		socket.setReceiveBufferSize(50_000);
+		TestClient client = server.connect(socket);
+		assertThat(client.readSlot()).isZero();
+		InputStream in = socket.getInputStream();
+		Awaitility.await()
+			.pollInterval(OFTEN)
+			.atMost(LONG.multipliedBy(4))
+			.during(LONG)
+			.until(() -> in.readNBytes(200_000).length == 200_000);
+		assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
+	}
+
+	private static void verifyStays(TestServer server) {
+		Awaitility.await()
+			.pollInterval(OFTEN)
+			.atMost(LONG.multipliedBy(4))
+			.during(LONG)
+			.until(() -> server.server().connections().size() == 1);
+	}
+
+	private static void verifyEnd(TestServer server, Reason reason) {
+		TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
+		assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(reason);
+		server.verifyNothingLeft();
+	}
+
+	private TestServer idle(boolean tls, UnaryOperator<CallosumServer.Builder> customizer) {
+		return create(tls, (builder) -> customizer.apply(builder.idleTimeout(TIMEOUT)));
+	}
+
+	private TestServer writing(boolean tls, UnaryOperator<CallosumServer.Builder> customizer) {
+		return create(tls, (builder) -> customizer.apply(builder.writeTimeout(TIMEOUT)));
+	}
+
+	private TestServer create(boolean tls, UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create(this.transport,
+				(builder) -> customizer.apply(tls ? TestTls.secure(builder) : builder));
+	}
+
+	private static TestClient connect(TestServer server, boolean tls) {
+		return tls ? server.connect(TestTls.socket()) : server.connect();
+	}
+
+}
