@@ -581,7 +581,7 @@ final class ConnectionLease {
 		}
 		onEventLoop(() -> {
 			this.readAhead.discard();
-			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> {
+			this.readAhead.flush().addListener((flush) -> {
 				SslHandler sslHandler = this.channel.pipeline().get(SslHandler.class);
 				if (!flush.isSuccess()) {
 					this.channel.close();
@@ -739,7 +739,7 @@ final class ConnectionLease {
 
 	private void flushAndClose() {
 		if (REASON.compareAndSet(this, null, Reason.SERVER_STOPPED)) {
-			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> this.channel.close());
+			this.readAhead.flush().addListener((flush) -> this.channel.close());
 		}
 	}
 

@@ -19,6 +19,7 @@ package io.callosum.server;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
+import io.netty.handler.codec.LengthFieldPrepender;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -93,6 +95,34 @@ class ConnectionHandlerTests {
 			assertThat(client.readSlot()).isZero();
 			Payload.verify(client.readAll(), EIGHT_MEGABYTES);
 			verifyEnd(server, Reason.HANDLER_COMPLETED);
+		}
+	}
+
+	@Test
+	void aCodecOfTheHandlerIsGivenNothingToEncodeAtTheEnd() {
+		try (TestServer server = create((connection) -> connection.outbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LengthFieldPrepender(1)))
+			.sendString(Mono.just("answer"))
+			.then()).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("\006answer");
+		}
+	}
+
+	@Test
+	void aCodecIsGivenNothingToEncodeWhenTheServerDrains() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection()
+							.outbound()
+							.withConnection((netty) -> netty.addHandlerLast(new LengthFieldPrepender(1))));
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			server.server().stop(Duration.ofSeconds(30));
+			assertThat(client.readAll()).isEmpty();
 		}
 	}
 
