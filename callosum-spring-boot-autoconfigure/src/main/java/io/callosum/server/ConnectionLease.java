@@ -735,6 +735,10 @@ final class ConnectionLease {
 				flushAndClose();
 			}
 		}
+		else if (!claimed) {
+			// The handler may claim them later, and wait for their end
+			scheduleDraining(this::drainWhenQuiet);
+		}
 	}
 
 	private void flushAndClose() {

@@ -33,6 +33,7 @@ import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
 import io.netty.handler.codec.LengthFieldPrepender;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -45,6 +46,7 @@ import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 import io.callosum.server.SlotFreeEvent.Reason;
@@ -123,6 +125,25 @@ class ConnectionHandlerTests {
 			assertThat(client.readSlot()).isZero();
 			server.server().stop(Duration.ofSeconds(30));
 			assertThat(client.readAll()).isEmpty();
+		}
+	}
+
+	@Test
+	void aHandlerThatClaimsTheBytesWhileTheServerDrainsSeesTheirEnd() {
+		Sinks.Empty<Void> stopping = Sinks.empty();
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.shutdownQuietPeriod(Duration.ofMillis(100))
+					.connectionHandler((connection) -> stopping.asMono()
+						.then(Mono.delay(Duration.ofMillis(500)))
+						.thenMany(Flux.defer(() -> connection.inbound().receive()))
+						.then()))) {
+			server.events().on(ServerStoppingEvent.class, (event) -> stopping.tryEmitEmpty());
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			Awaitility.await("handler").until(() -> stopping.currentSubscriberCount() == 1);
+			server.server().stop(Duration.ofSeconds(30));
+			verifyEnd(server, Reason.HANDLER_COMPLETED);
 		}
 	}
 
