@@ -242,6 +242,8 @@ final class ServerRun {
 		}
 		try {
 			return tcpServer.runOn(this.loops, this.settings.nativeTransport)
+				// With it, Reactor Netty never notices that a peer has closed
+				.childOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
 				.doOnChannelInit((observer, channel, remoteAddress) -> accepted(channel))
 				.doOnBound((listener) -> {
 					// Here, on its event loop, the channel has not begun to accept

@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 import ch.qos.logback.classic.Level;
+import io.netty.channel.ChannelOption;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -131,6 +132,20 @@ class PeerGoneTests {
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.logged(Level.WARN)).isEmpty();
 			client.close();
+		}
+	}
+
+	@Test
+	void aPeerThatLeavesIsNoticedAlsoWhereACustomizerAllowsHalfClosure() {
+		try (TestServer server = TestServer
+			.create(this.transport,
+					(builder) -> builder
+						.customizer((tcpServer) -> tcpServer.childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)))
+			.start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.close();
+			TestServer.await("slot", () -> assertThat(server.slotsInUse()).isZero());
 		}
 	}
 
