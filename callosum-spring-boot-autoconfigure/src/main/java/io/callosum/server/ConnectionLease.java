@@ -531,6 +531,13 @@ final class ConnectionLease {
 	}
 
 	/**
+	 * The application closes the channel, by Reactor Netty or a codec. Event loop.
+	 */
+	void closing() {
+		REASON.compareAndSet(this, null, Reason.APPLICATION_CLOSED);
+	}
+
+	/**
 	 * Return whether something has ended the connection, or is about to. An error of a
 	 * handler may as well be about another connection, such as one to a database.
 	 */

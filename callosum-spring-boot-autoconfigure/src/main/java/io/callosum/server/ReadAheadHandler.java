@@ -177,6 +177,14 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	@Override
+	public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+		// Whoever closes on behalf of this server has said why, and a peer does not do it
+		// through the pipeline
+		this.lease.closing();
+		ctx.close(promise);
+	}
+
+	@Override
 	public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
 		if (event instanceof SslCloseCompletionEvent close && close.isSuccess()) {
 			// Reactor Netty would close too, but politely: wait for the peer to read, and

@@ -36,6 +36,7 @@ import org.reactivestreams.Subscription;
 import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.netty.DisposableChannel;
 
 import io.callosum.server.SlotFreeEvent.Reason;
 
@@ -217,6 +218,18 @@ class PeerGoneTests {
 			server.start();
 			TestClient client = server.connect();
 			assertThat(client.readAll()).asString().isEqualTo("0\r\n");
+			verifyReason(server, Reason.APPLICATION_CLOSED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheApplicationWhereThatDisposesWhatReactorNettyHas() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection().outbound().withConnection(DisposableChannel::dispose));
+			server.start();
+			assertThat(server.connect().readSlot()).isZero();
 			verifyReason(server, Reason.APPLICATION_CLOSED);
 		}
 	}
