@@ -531,6 +531,13 @@ final class ConnectionLease {
 	}
 
 	/**
+	 * The application closes the channel, by Reactor Netty or a codec. Event loop.
+	 */
+	void closing() {
+		REASON.compareAndSet(this, null, Reason.APPLICATION_CLOSED);
+	}
+
+	/**
 	 * Return whether something has ended the connection, or is about to. An error of a
 	 * handler may as well be about another connection, such as one to a database.
 	 */
@@ -581,7 +588,7 @@ final class ConnectionLease {
 		}
 		onEventLoop(() -> {
 			this.readAhead.discard();
-			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> {
+			this.readAhead.flush().addListener((flush) -> {
 				SslHandler sslHandler = this.channel.pipeline().get(SslHandler.class);
 				if (!flush.isSuccess()) {
 					this.channel.close();
@@ -738,11 +745,15 @@ final class ConnectionLease {
 		else if (this.handling == null) {
 			flushAndClose();
 		}
+		else if (!claimed) {
+			// The handler may claim them later, and wait for their end
+			scheduleDraining(this::drainWhenQuiet);
+		}
 	}
 
 	private void flushAndClose() {
 		if (REASON.compareAndSet(this, null, Reason.SERVER_STOPPED)) {
-			this.channel.writeAndFlush(Unpooled.EMPTY_BUFFER).addListener((flush) -> this.channel.close());
+			this.readAhead.flush().addListener((flush) -> this.channel.close());
 		}
 	}
 

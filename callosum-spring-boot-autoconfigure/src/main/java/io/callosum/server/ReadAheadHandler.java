@@ -20,7 +20,9 @@ import java.util.ArrayDeque;
 import java.util.Queue;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.FileRegion;
@@ -50,6 +52,12 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	 * the server hold one buffer a byte.
 	 */
 	private static final int MESSAGE_COST = 64;
+
+	/**
+	 * Written after everything else, and not a buffer before it is here: a codec of the
+	 * owner would take an empty one for a message of its own.
+	 */
+	private static final Object FLUSH = new Object();
 
 	private final ConnectionLease lease;
 
@@ -155,6 +163,10 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 
 	@Override
 	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+		if (message == FLUSH) {
+			ctx.write(Unpooled.EMPTY_BUFFER, promise);
+			return;
+		}
 		if (message instanceof ByteBuf buffer) {
 			this.bytesSent = this.bytesSent + buffer.readableBytes();
 		}
@@ -162,6 +174,14 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 			this.bytesSent = this.bytesSent + region.count();
 		}
 		ctx.write(message, promise);
+	}
+
+	@Override
+	public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+		// Whoever closes on behalf of this server has said why, and a peer does not do it
+		// through the pipeline
+		this.lease.closing();
+		ctx.close(promise);
 	}
 
 	@Override
@@ -226,6 +246,14 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 				readAhead(ctx);
 			}
 		});
+	}
+
+	/**
+	 * Flush what was written.
+	 * @return completed when it has left
+	 */
+	ChannelFuture flush() {
+		return this.lease.channel().writeAndFlush(FLUSH);
 	}
 
 	/**

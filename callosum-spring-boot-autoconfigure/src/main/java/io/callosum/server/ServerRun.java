@@ -242,6 +242,8 @@ final class ServerRun {
 		}
 		try {
 			return tcpServer.runOn(this.loops, this.settings.nativeTransport)
+				// With it, Reactor Netty never notices that a peer has closed
+				.childOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
 				.doOnChannelInit((observer, channel, remoteAddress) -> accepted(channel))
 				.doOnBound((listener) -> {
 					// Here, on its event loop, the channel has not begun to accept
@@ -285,7 +287,10 @@ final class ServerRun {
 		}
 		ConnectionLease lease = new ConnectionLease(this, channel, remoteAddress, this.server.nextConnectionId());
 		this.open.add(lease);
-		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, "callosum", lease.readAhead());
+		// By its name one of Reactor Netty's own, so that addHandlerFirst() adds codecs
+		// after
+		// it: before it, they would miss what was read ahead
+		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead());
 		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
 			channel.pipeline()
 				.addFirst("callosum.timeout",

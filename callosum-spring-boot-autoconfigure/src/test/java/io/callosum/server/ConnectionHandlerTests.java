@@ -19,6 +19,7 @@ package io.callosum.server;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -31,6 +32,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
+import io.netty.handler.codec.LengthFieldPrepender;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -43,6 +46,7 @@ import org.reactivestreams.Subscriber;
 import org.reactivestreams.Subscription;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 
 import io.callosum.server.SlotFreeEvent.Reason;
@@ -92,6 +96,53 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			Payload.verify(client.readAll(), EIGHT_MEGABYTES);
+			verifyEnd(server, Reason.HANDLER_COMPLETED);
+		}
+	}
+
+	@Test
+	void aCodecOfTheHandlerIsGivenNothingToEncodeAtTheEnd() {
+		try (TestServer server = create((connection) -> connection.outbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LengthFieldPrepender(1)))
+			.sendString(Mono.just("answer"))
+			.then()).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("\006answer");
+		}
+	}
+
+	@Test
+	void aCodecIsGivenNothingToEncodeWhenTheServerDrains() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection()
+							.outbound()
+							.withConnection((netty) -> netty.addHandlerLast(new LengthFieldPrepender(1))));
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			server.server().stop(Duration.ofSeconds(30));
+			assertThat(client.readAll()).isEmpty();
+		}
+	}
+
+	@Test
+	void aHandlerThatClaimsTheBytesWhileTheServerDrainsSeesTheirEnd() {
+		Sinks.Empty<Void> stopping = Sinks.empty();
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.shutdownQuietPeriod(Duration.ofMillis(100))
+					.connectionHandler((connection) -> stopping.asMono()
+						.then(Mono.delay(Duration.ofMillis(500)))
+						.thenMany(Flux.defer(() -> connection.inbound().receive()))
+						.then()))) {
+			server.events().on(ServerStoppingEvent.class, (event) -> stopping.tryEmitEmpty());
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			Awaitility.await("handler").until(() -> stopping.currentSubscriberCount() == 1);
+			server.server().stop(Duration.ofSeconds(30));
 			verifyEnd(server, Reason.HANDLER_COMPLETED);
 		}
 	}

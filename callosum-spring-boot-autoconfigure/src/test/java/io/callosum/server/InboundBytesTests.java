@@ -362,6 +362,24 @@ class InboundBytesTests {
 	}
 
 	@Test
+	void aCodecThatTheOwnerAddsFirstGetsEveryByteThatWasReadBefore() {
+		try (TestServer server = create((connection) -> Mono.fromRunnable(() -> this.tap.awaitBytesRead(8))
+			.subscribeOn(Schedulers.boundedElastic())
+			.thenMany(Flux.defer(() -> connection.outbound()
+				.sendString(connection.inbound()
+					.withConnection((netty) -> netty.addHandlerFirst(new LineBasedFrameDecoder(100)))
+					.receive()
+					.asString()
+					.take(2)
+					.map((line) -> "[" + line + "]"))))
+			.then()).start()) {
+			TestClient client = server.connect().send("one\ntwo\n");
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("[one][two]");
+		}
+	}
+
+	@Test
 	void aSecondSubscriptionFails() {
 		CompletableFuture<Throwable> second = new CompletableFuture<>();
 		List<String> first = new CopyOnWriteArrayList<>();

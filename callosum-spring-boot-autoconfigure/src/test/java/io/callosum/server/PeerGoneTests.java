@@ -25,6 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 import ch.qos.logback.classic.Level;
+import io.netty.channel.ChannelOption;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -35,6 +36,7 @@ import org.reactivestreams.Subscription;
 import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.netty.DisposableChannel;
 
 import io.callosum.server.SlotFreeEvent.Reason;
 
@@ -135,6 +137,20 @@ class PeerGoneTests {
 	}
 
 	@Test
+	void aPeerThatLeavesIsNoticedAlsoWhereACustomizerAllowsHalfClosure() {
+		try (TestServer server = TestServer
+			.create(this.transport,
+					(builder) -> builder
+						.customizer((tcpServer) -> tcpServer.childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)))
+			.start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.close();
+			TestServer.await("slot", () -> assertThat(server.slotsInUse()).isZero());
+		}
+	}
+
+	@Test
 	void aPeerThatLeavesWhileItsListenerIsBusyIsNoticed() {
 		CompletableFuture<?> release = new CompletableFuture<>();
 		try (TestServer server = TestServer.create(this.transport,
@@ -202,6 +218,18 @@ class PeerGoneTests {
 			server.start();
 			TestClient client = server.connect();
 			assertThat(client.readAll()).asString().isEqualTo("0\r\n");
+			verifyReason(server, Reason.APPLICATION_CLOSED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheApplicationWhereThatDisposesWhatReactorNettyHas() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection().outbound().withConnection(DisposableChannel::dispose));
+			server.start();
+			assertThat(server.connect().readSlot()).isZero();
 			verifyReason(server, Reason.APPLICATION_CLOSED);
 		}
 	}
