@@ -733,21 +733,17 @@ final class ConnectionLease {
 			scheduleDraining(this::drainWhenQuiet);
 			return;
 		}
-		boolean claimed = connection.isClaimed();
 		boolean completed = connection.completeInbound();
-		if (claimed ? !completed : this.handling != null) {
-			// The handler may claim its bytes yet, and waits for their end then
-			scheduleDraining(this::drainWhenQuiet);
-		}
-		else if (claimed && this.handling == null) {
-			scheduleDraining(this::flushAndClose);
-		}
-		else if (this.handling == null) {
+		boolean handled = this.handling != null;
+		if (!handled && !connection.isClaimed()) {
 			flushAndClose();
 		}
-		else if (!claimed) {
-			// The handler may claim them later, and wait for their end
+		else if (!completed) {
+			// The handler may claim its bytes yet, and wait for their end then
 			scheduleDraining(this::drainWhenQuiet);
+		}
+		else if (!handled) {
+			scheduleDraining(this::flushAndClose);
 		}
 	}
 
