@@ -858,8 +858,8 @@ final class ConnectionLease {
 
 		@Override
 		public void onSubscribe(Subscription subscription) {
-			// All that there is, so that the source comes to its end
-			subscription.request(Long.MAX_VALUE);
+			// No more than the answer: a source may take a slot for each element
+			subscription.request(1);
 		}
 
 		@Override

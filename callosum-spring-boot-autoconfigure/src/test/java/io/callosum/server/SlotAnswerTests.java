@@ -145,6 +145,17 @@ class SlotAnswerTests {
 	}
 
 	@Test
+	void oneElementIsAskedForSoThatAnEndlessPublisherGivesOneSlot() {
+		AtomicInteger taken = new AtomicInteger();
+		Flux<Integer> slots = Flux.generate((sink) -> sink.next(taken.getAndIncrement()));
+		try (TestServer server = answering((event) -> event.assign(slots)).start()) {
+			assertThat(server.connect().readSlot()).isZero();
+			assertThat(server.connect().readSlot()).isEqualTo(1);
+			assertThat(taken).hasValue(2);
+		}
+	}
+
+	@Test
 	void theSecondAnswerThrowsAndTheFirstWins() {
 		List<Runnable> attempts = new ArrayList<>();
 		AtomicInteger failures = new AtomicInteger();
