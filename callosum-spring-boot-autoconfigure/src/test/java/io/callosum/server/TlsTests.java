@@ -41,6 +41,7 @@ import ch.qos.logback.classic.Level;
 import io.netty.buffer.Unpooled;
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.NotSslRecordException;
+import io.netty.handler.ssl.SslContext;
 import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.pkitesting.X509Bundle;
 import org.awaitility.Awaitility;
@@ -257,6 +258,20 @@ class TlsTests {
 			TestServer.await("the error", () -> assertThat(failed.get()).isNotNull());
 			assertThat(failed.get() - connected).isBetween(timeout.toNanos(),
 					timeout.toNanos() + TimeUnit.MILLISECONDS.toNanos(1200));
+		}
+	}
+
+	@Test
+	void aTimeoutOfACustomizerIsAnErrorToo() {
+		SslContext context = TestTls.provider(TestTls.SERVER, ClientAuth.NONE).getSslContext();
+		try (TestServer server = TestServer
+			.create(this.transport, (builder) -> builder.customizer((tcpServer) -> tcpServer
+				.secure((spec) -> spec.sslContext(context).handshakeTimeout(HANDSHAKE_TIMEOUT))))
+			.start()) {
+			server.connect().readAll();
+			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
+			assertThat(server.events().of(ServerErrorEvent.class).get(0).getError())
+				.isInstanceOf(SslHandshakeTimeoutException.class);
 		}
 	}
 

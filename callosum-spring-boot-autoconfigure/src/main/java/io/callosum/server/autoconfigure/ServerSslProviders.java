@@ -27,6 +27,7 @@ import reactor.netty.tcp.SslProvider;
 
 import org.springframework.beans.factory.DisposableBean;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundles;
 
 import io.callosum.server.autoconfigure.CallosumServerProperties.Ssl;
@@ -97,11 +98,12 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 			try {
 				provider = ReloadableSslProvider.of(bundle, bundles, properties.getClientAuth());
 			}
+			catch (NoSuchSslBundleException ex) {
+				throw new InvalidBundleException(key, bundle,
+						"There is no such SSL bundle. There are " + bundles.getBundleNames() + ".", ex);
+			}
 			catch (IllegalArgumentException ex) {
-				InvalidConfigurationPropertyValueException failure = new InvalidConfigurationPropertyValueException(key,
-						bundle, "The SSL bundle " + ex.getMessage() + ".");
-				failure.initCause(ex.getCause());
-				throw failure;
+				throw new InvalidBundleException(key, bundle, "The SSL bundle " + ex.getMessage() + ".", ex);
 			}
 			this.providers.put(bundle, provider);
 		}
@@ -116,6 +118,25 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 	@Override
 	public void destroy() {
 		this.providers.values().forEach(ReloadableSslProvider::close);
+	}
+
+	/**
+	 * Has a cause, for which Spring Boot 4.0 has no constructor.
+	 */
+	private static final class InvalidBundleException extends InvalidConfigurationPropertyValueException {
+
+		private final Exception cause;
+
+		private InvalidBundleException(String key, String bundle, String reason, Exception cause) {
+			super(key, bundle, reason);
+			this.cause = cause;
+		}
+
+		@Override
+		public synchronized Throwable getCause() {
+			return this.cause;
+		}
+
 	}
 
 }

@@ -136,6 +136,19 @@ class StartFailureTests {
 			backlog               | -5      | must be 1 or more
 			max-connections       | 0       | must be 1 or more
 			max-connections       | -1      | must be 1 or more
+			max-connections-per-address | 0  | must be 1 or more
+			allowed-addresses     | 10.0.0.0/8,nowhere | is not an IP address or a range in CIDR notation
+			allowed-addresses     | 10.0.0.0/33 | is not an IP address or a range in CIDR notation
+			idle-timeout          | 0s      | must be more than 0
+			idle-timeout          | -1s     | must be more than 0
+			write-timeout         | 0s      | must be more than 0
+			keep-alive.idle       | 0s      | must be from 1 second to 9 hours
+			keep-alive.idle       | 10h     | must be from 1 second to 9 hours
+			keep-alive.interval   | 999ms   | must be from 1 second to 9 hours
+			keep-alive.count      | 0       | must be from 1 to 127
+			keep-alive.count      | 128     | must be from 1 to 127
+			ssl.handshake-timeout | 0s      | must be more than 0
+			ssl.enabled           | true    | TLS needs a certificate. Set 'callosum.server.ssl.bundle'
 			slot-timeout          | 0s      | must be more than 0
 			slot-timeout          | -1s     | must be more than 0
 			shutdown-quiet-period | 0ms     | must be more than 0
@@ -154,6 +167,10 @@ class StartFailureTests {
 			backlog               | many
 			max-connections       | none
 			slot-timeout          | soon
+			idle-timeout          | never
+			keep-alive.count      | often
+			ssl.client-auth       | maybe
+			ssl.enabled           | perhaps
 			shutdown-quiet-period | 1 fortnight
 			worker-threads        | 1.5
 			native-transport      | maybe
@@ -163,6 +180,14 @@ class StartFailureTests {
 	void aValueOfTheWrongTypeIsNamedWithItsKey(String key, String value, CapturedOutput output) {
 		assertFails(Application.class, "--callosum.server." + key + "=" + value);
 		assertAnalysis(output, "callosum.server." + key, value);
+	}
+
+	@Test
+	void anUnknownSslBundleIsNamedWithItsKeyAndThoseThatThereAre(CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server.port=0", "--callosum.server.ssl.bundle=unknown",
+				"--spring.ssl.bundle.pem.known.options.ciphers=any");
+		assertAnalysis(output, "Invalid value 'unknown' for configuration property 'callosum.server.ssl.bundle'",
+				"There is no such SSL bundle. There are [known].");
 	}
 
 	@Test

@@ -1,0 +1,496 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.autoconfigure;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+import javax.net.ssl.KeyManager;
+import javax.net.ssl.SNIHostName;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+
+import io.netty.pkitesting.CertificateBuilder;
+import io.netty.pkitesting.X509Bundle;
+import org.awaitility.Awaitility;
+import org.awaitility.core.ThrowingRunnable;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
+import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
+import org.springframework.boot.ssl.DefaultSslBundleRegistry;
+import org.springframework.boot.ssl.NoSuchSslBundleException;
+import org.springframework.boot.ssl.SslBundle;
+import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.ssl.pem.PemSslStoreBundle;
+import org.springframework.boot.ssl.pem.PemSslStoreDetails;
+import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
+import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+import io.callosum.server.CallosumServer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * Tests for TLS by SSL bundles.
+ *
+ * @author The Callosum authors
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class SslTests {
+
+	private static final X509Bundle AUTHORITY = authority("Right");
+
+	private static final X509Bundle CLIENT = issue("client", AUTHORITY);
+
+	private static final X509Bundle WRONG_CLIENT = issue("client", authority("Wrong"));
+
+	@TempDir
+	private Path directory;
+
+	private ApplicationContextRunner runner = new ApplicationContextRunner()
+		.withConfiguration(AutoConfigurations.of(CallosumServerAutoConfiguration.class, SslAutoConfiguration.class))
+		.withPropertyValues("callosum.server.host=127.0.0.1", "callosum.server.port=0",
+				"spring.ssl.bundle.watch.file.quiet-period=50ms");
+
+	@BeforeEach
+	void writeBundles() {
+		for (String name : new String[] { "main", "api", "wild" }) {
+			write(name, issue(name, AUTHORITY));
+			this.runner = this.runner.withPropertyValues(
+					"spring.ssl.bundle.pem." + name + ".keystore.certificate=" + file(name + ".crt"),
+					"spring.ssl.bundle.pem." + name + ".keystore.private-key=" + file(name + ".key"),
+					"spring.ssl.bundle.pem." + name + ".truststore.certificate=" + file("authority.crt"),
+					"spring.ssl.bundle.pem." + name + ".reload-on-update=true");
+		}
+		write("authority.crt", AUTHORITY.getCertificatePEM());
+	}
+
+	// On and off
+
+	@Test
+	void aBundleIsAllThatTlsNeeds() {
+		withTls().run((context) -> assertThat(certificate(context, null, null)).isEqualTo("CN=main"));
+	}
+
+	@Test
+	void tlsIsOffWithoutABundleAndWhereItIsTurnedOff() {
+		this.runner.run((context) -> assertThat(plainSlot(context)).isEqualTo("0"));
+		withTls("ssl.enabled=false").run((context) -> {
+			assertThat(plainSlot(context)).isEqualTo("0");
+			assertThat(context.getBeanFactory().containsSingleton("callosumServerSslProviders")).isFalse();
+		});
+		this.runner.withPropertyValues("callosum.server.ssl.enabled=false", "callosum.server.ssl.bundle=unknown")
+			.run((context) -> assertThat(plainSlot(context)).isEqualTo("0"));
+	}
+
+	@Test
+	void tlsWithoutABundleStopsTheStart() {
+		this.runner.withPropertyValues("callosum.server.ssl.enabled=true")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.enabled", "callosum.server.ssl.bundle"));
+	}
+
+	@Test
+	void bundlesForNamesOnlyStopTheStart() {
+		this.runner.withPropertyValues("callosum.server.ssl.server-name-bundles[api.example.org]=api")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.server-name-bundles",
+					"callosum.server.ssl.bundle"));
+	}
+
+	@Test
+	void anUnknownBundleStopsTheStart() {
+		this.runner.withPropertyValues("callosum.server.ssl.bundle=unknown")
+			.run((context) -> assertThat(context).getFailure()
+				.rootCause()
+				.isInstanceOfSatisfying(NoSuchSslBundleException.class,
+						(ex) -> assertThat(ex.getBundleName()).isEqualTo("unknown")));
+		withTls("ssl.server-name-bundles[api.example.org]=unknown").run(
+				(context) -> assertThat(context).getFailure().rootCause().isInstanceOf(NoSuchSslBundleException.class));
+	}
+
+	@Test
+	void aBundleIsUnknownWhereThereAreNone() {
+		new ApplicationContextRunner().withConfiguration(AutoConfigurations.of(CallosumServerAutoConfiguration.class))
+			.withPropertyValues("callosum.server.port=0", "callosum.server.ssl.bundle=main")
+			.run((context) -> assertThat(context).getFailure()
+				.rootCause()
+				.isInstanceOf(NoSuchSslBundleException.class));
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', textBlock = """
+			crt | no certificate at all
+			key | no key at all
+			""")
+	void aBundleThatCannotBeReadStopsTheStart(String extension, String content) {
+		write("main." + extension, content);
+		withTls().run((context) -> assertThat(context).hasFailed());
+	}
+
+	@Test
+	void aKeyOfAnotherCertificateStopsTheStart() {
+		write("main.key", issue("other", AUTHORITY).getPrivateKeyPEM());
+		withTls().run((context) -> assertInvalid(context, "callosum.server.ssl.bundle",
+				"its private key is not that of its certificate"));
+	}
+
+	@Test
+	void aBundleWithoutACertificateStopsTheStart() {
+		this.runner
+			.withPropertyValues("spring.ssl.bundle.pem.trust.truststore.certificate=" + file("authority.crt"),
+					"callosum.server.ssl.bundle=main", "callosum.server.ssl.server-name-bundles[api.example.org]=trust")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.server-name-bundles[api.example.org]",
+					"no private key"));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "enabled-protocols=TLSv9", "ciphers=TLS_MADE_UP" })
+	void anOptionOfTheBundleThatIsNotSupportedStopsTheStart(String option) {
+		withTls().withPropertyValues("spring.ssl.bundle.pem.main.options." + option)
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.bundle", "cannot be used"));
+	}
+
+	@Test
+	void aServerThatTheApplicationBuildsHasTls() {
+		withTls().withUserConfiguration(OwnServerConfiguration.class)
+			.run((context) -> assertThat(certificate(context, null, null)).isEqualTo("CN=main"));
+	}
+
+	// What the properties and the bundle say
+
+	@Test
+	void theOptionsOfTheBundleCount() {
+		withTls()
+			.withPropertyValues("spring.ssl.bundle.pem.main.options.enabled-protocols=TLSv1.2",
+					"spring.ssl.bundle.pem.main.options.ciphers=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384")
+			.run((context) -> {
+				SSLSocket socket = connect(context, null, null);
+				socket.startHandshake();
+				assertThat(socket.getSession().getProtocol()).isEqualTo("TLSv1.2");
+				assertThat(socket.getSession().getCipherSuite()).isEqualTo("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384");
+				socket.close();
+			});
+	}
+
+	@Test
+	void aCertificateOfTheClientIsNotAskedForByDefault() {
+		withTls().run((context) -> {
+			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
+			assertThat(certificate(context, null, WRONG_CLIENT)).isEqualTo("CN=main");
+		});
+	}
+
+	@Test
+	void aCertificateOfTheClientThatIsWantedMayBeMissing() {
+		withTls("ssl.client-auth=want").run((context) -> {
+			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
+			assertThat(certificate(context, null, CLIENT)).isEqualTo("CN=main");
+		});
+	}
+
+	@Test
+	void aCertificateOfTheClientThatIsNeededMustBeThere() {
+		withTls("ssl.client-auth=need").run((context) -> {
+			assertThat(certificate(context, null, CLIENT)).isEqualTo("CN=main");
+			assertThatExceptionOfType(UncheckedIOException.class).isThrownBy(() -> certificate(context, null, null));
+			assertThatExceptionOfType(UncheckedIOException.class)
+				.isThrownBy(() -> certificate(context, null, WRONG_CLIENT));
+		});
+	}
+
+	@Test
+	void aHandshakeIsTimedByTheProperty() {
+		withTls("ssl.handshake-timeout=300ms").run((context) -> {
+			try (SlotClient client = new SlotClient(port(context))) {
+				assertThat(client.isAtEnd()).isTrue();
+			}
+		});
+	}
+
+	// Server names
+
+	@ParameterizedTest
+	@CsvSource({ "api.example.org, api", "API.Example.ORG, api", "x.wild.example.org, wild", "X.WILD.example.org, wild",
+			"x.y.wild.example.org, main", "other.example.org, main", "org, main", ", main" })
+	void theBundleIsThatOfTheNameThatTheClientAsksFor(@Nullable String serverName, String bundle) {
+		withTls("ssl.server-name-bundles[api.example.org]=api", "ssl.server-name-bundles[*.wild.example.org]=wild")
+			.run((context) -> assertThat(certificate(context, serverName, null)).isEqualTo("CN=" + bundle));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "*", "*x.example.org", ".example.org" })
+	void aPatternThatMakesNoSenseStopsTheStart(String pattern) {
+		withTls("ssl.server-name-bundles[" + pattern + "]=api").run((context) -> assertInvalid(context,
+				"callosum.server.ssl.server-name-bundles[" + pattern + "]", "neither a server name nor a wildcard"));
+	}
+
+	// Reload
+
+	@Test
+	void aNewCertificateIsForNewConnectionsAndTheOpenOnesStay(CapturedOutput output) {
+		withTls("ssl.server-name-bundles[api.example.org]=api").run((context) -> {
+			SSLSocket open = connect(context, null, null);
+			open.startHandshake();
+			write("main", issue("new", AUTHORITY));
+			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
+			assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=api");
+			write("api", issue("new api", AUTHORITY));
+			awaitUntil(() -> assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=new api"));
+			assertThat(certificate(context, null, null)).isEqualTo("CN=new");
+			assertThat(context.getBean(CallosumServer.class).connections()).hasSizeGreaterThanOrEqualTo(1);
+			open.close();
+			assertThat(output.getAll()).contains("uses the new certificate of SSL bundle 'main'")
+				.doesNotContain("doesn't support SSL reloading");
+		});
+	}
+
+	@Test
+	void aBadNewCertificateIsLoggedOnceAndTheOldOneStays(CapturedOutput output) {
+		withTls().run((context) -> {
+			Path key = this.directory.resolve("main.key");
+			String right = Files.readString(key);
+			write("main.key", issue("other", AUTHORITY).getPrivateKeyPEM());
+			awaitUntil(() -> assertThat(output.getAll()).contains("its private key is not that of its certificate"));
+			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
+			write("main.crt", "garbage");
+			awaitUntil(() -> assertThat(output.getAll().lines().filter((line) -> line.contains("ERROR"))).hasSize(2));
+			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
+			// The context goes on with it too
+			context.stop();
+			context.start();
+			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
+			write("main.key", right);
+			write("main", issue("new", AUTHORITY));
+			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
+		});
+	}
+
+	@Test
+	void aRestartedServerHasTheNewCertificate() {
+		withTls().run((context) -> {
+			write("main", issue("new", AUTHORITY));
+			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
+			context.stop();
+			context.start();
+			assertThat(certificate(context, null, null)).isEqualTo("CN=new");
+		});
+	}
+
+	@Test
+	void bundlesThatOutliveTheContextAreLetGo(CapturedOutput output) {
+		withTls().withUserConfiguration(CountingConfiguration.class).run((context) -> {
+			CountingBundles bundles = context.getBean(CountingBundles.class);
+			context.getBean(CallosumServer.Builder.class);
+			context.getBean(CallosumServer.Builder.class);
+			assertThat(bundles.handlers).hasSize(1);
+			context.close();
+			bundles.handlers.forEach((handler) -> handler.accept(bundles.getBundle("main")));
+			assertThat(output.getAll()).doesNotContain("uses the new certificate");
+		});
+	}
+
+	private ApplicationContextRunner withTls(String... properties) {
+		ApplicationContextRunner runner = this.runner.withPropertyValues("callosum.server.ssl.bundle=main");
+		for (String property : properties) {
+			runner = runner.withPropertyValues("callosum.server." + property);
+		}
+		return runner;
+	}
+
+	private static void assertInvalid(AssertableApplicationContext context, String key, String reason) {
+		assertThat(context).hasFailed();
+		Throwable failure = context.getStartupFailure();
+		while (failure != null && !(failure instanceof InvalidConfigurationPropertyValueException)) {
+			failure = failure.getCause();
+		}
+		assertThat(failure).isInstanceOfSatisfying(InvalidConfigurationPropertyValueException.class, (ex) -> {
+			assertThat(ex.getName()).isEqualTo(key);
+			assertThat(ex.getReason()).contains(reason);
+		});
+	}
+
+	private static String plainSlot(AssertableApplicationContext context) {
+		assertThat(context).hasNotFailed();
+		try (SlotClient client = new SlotClient(port(context))) {
+			return client.readLine();
+		}
+	}
+
+	private static int port(AssertableApplicationContext context) {
+		return context.getEnvironment().getRequiredProperty("local.callosum.server.port", int.class);
+	}
+
+	/**
+	 * Connect, wait for a slot, and return the name in the certificate of the server.
+	 */
+	private static String certificate(AssertableApplicationContext context, @Nullable String serverName,
+			@Nullable X509Bundle client) {
+		assertThat(context).hasNotFailed();
+		try (SSLSocket socket = connect(context, serverName, client)) {
+			byte[] line = new byte[10];
+			int length = socket.getInputStream().read(line);
+			if (length < 0) {
+				throw new SSLException("Closed");
+			}
+			assertThat(new String(line, 0, length, StandardCharsets.US_ASCII)).matches("\\d+\r\n");
+			return name(socket);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	private static String name(SSLSocket socket) throws IOException {
+		return ((X509Certificate) socket.getSession().getPeerCertificates()[0]).getSubjectX500Principal().getName();
+	}
+
+	private static SSLSocket connect(AssertableApplicationContext context, @Nullable String serverName,
+			@Nullable X509Bundle client) throws IOException {
+		SSLSocket socket = (SSLSocket) sslContext(client).getSocketFactory().createSocket();
+		if (serverName != null) {
+			SSLParameters parameters = socket.getSSLParameters();
+			parameters.setServerNames(List.of(new SNIHostName(serverName.getBytes(StandardCharsets.US_ASCII))));
+			socket.setSSLParameters(parameters);
+		}
+		socket.setSoTimeout(30_000);
+		socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port(context)), 30_000);
+		return socket;
+	}
+
+	private static SSLContext sslContext(@Nullable X509Bundle client) {
+		try {
+			SSLContext context = SSLContext.getInstance("TLS");
+			KeyManager[] keys = (client != null) ? client.toKeyManagerFactory().getKeyManagers() : null;
+			context.init(keys, AUTHORITY.toTrustManagerFactory().getTrustManagers(), null);
+			return context;
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static X509Bundle authority(String name) {
+		try {
+			return new CertificateBuilder().ecp256()
+				.subject("CN=" + name)
+				.setIsCertificateAuthority(true)
+				.buildSelfSigned();
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static X509Bundle issue(String name, X509Bundle authority) {
+		try {
+			return new CertificateBuilder().ecp256().subject("CN=" + name).buildIssuedBy(authority);
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private void write(String name, X509Bundle bundle) {
+		write(name + ".key", bundle.getPrivateKeyPEM());
+		write(name + ".crt", bundle.getCertificatePathPEM());
+	}
+
+	private void write(String name, String content) {
+		try {
+			Path file = Files.createTempFile(this.directory, name, null);
+			Files.writeString(file, content);
+			Files.move(file, this.directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	private String file(String name) {
+		return "file:" + this.directory.resolve(name);
+	}
+
+	private static void awaitUntil(ThrowingRunnable assertion) {
+		Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(assertion);
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class OwnServerConfiguration {
+
+		@Bean
+		CallosumServer ownServer(CallosumServer.Builder builder) {
+			return builder.build();
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class CountingConfiguration {
+
+		@Bean
+		CountingBundles sslBundleRegistry(
+				@Value("${spring.ssl.bundle.pem.main.keystore.certificate}") String certificate,
+				@Value("${spring.ssl.bundle.pem.main.keystore.private-key}") String key) {
+			return new CountingBundles(certificate, key);
+		}
+
+	}
+
+	static class CountingBundles extends DefaultSslBundleRegistry implements SslBundles {
+
+		private final List<Consumer<SslBundle>> handlers = new ArrayList<>();
+
+		CountingBundles(String certificate, String key) {
+			registerBundle("main", SslBundle
+				.of(new PemSslStoreBundle(PemSslStoreDetails.forCertificate(certificate).withPrivateKey(key), null)));
+		}
+
+		@Override
+		public void addBundleUpdateHandler(String name, Consumer<SslBundle> updateHandler) {
+			this.handlers.add(updateHandler);
+		}
+
+	}
+
+}
