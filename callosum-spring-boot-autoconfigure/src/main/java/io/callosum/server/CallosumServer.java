@@ -568,8 +568,9 @@ public final class CallosumServer {
 
 		/**
 		 * Set who gives a connection its slot where no listener does.
-		 * @param slotAllocator the allocator; the default is a
-		 * {@link LowestSlotAllocator}, the same for all servers that this builder builds
+		 * @param slotAllocator the allocator, which all servers share that this builder
+		 * builds, or {@code null} for a {@link LowestSlotAllocator} of each server's own,
+		 * which is the default
 		 * @return this builder
 		 */
 		public Builder slotAllocator(@Nullable SlotAllocator slotAllocator) {

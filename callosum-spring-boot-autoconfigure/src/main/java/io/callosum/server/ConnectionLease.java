@@ -356,8 +356,8 @@ final class ConnectionLease {
 		if (System.nanoTime() - this.deadline > 0) {
 			timedOut();
 		}
+		cancelTimeout();
 		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
-			cancelTimeout();
 			onEventLoop(this::writeSlotLine);
 			this.run.metrics().slotAssigned();
 		}

@@ -152,6 +152,8 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	public void onError(Throwable error) {
 		this.error = error;
 		onComplete();
+		// The connection may live on, as after a failure of a codec
+		this.lease.readAhead().discard();
 	}
 
 	@Override

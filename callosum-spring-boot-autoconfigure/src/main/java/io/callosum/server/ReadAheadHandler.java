@@ -202,8 +202,7 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 		}
 		this.lease.failing(cause);
 		this.failure = cause;
-		// Reactor Netty logs an error that it has no subscriber for, at the peer's rate
-		if (this.relay != null && this.relay.isReceiving()) {
+		if (this.relay != null && isReceiving()) {
 			this.relay.gather();
 			ctx.fireExceptionCaught(cause);
 		}
@@ -217,6 +216,14 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 		if (this.relay != null) {
 			this.relay.gather();
 		}
+	}
+
+	/**
+	 * Return whether somebody is told of an error. Reactor Netty logs one that it has no
+	 * subscriber for, at the peer's rate.
+	 */
+	boolean isReceiving() {
+		return this.relay != null && this.relay.isReceiving();
 	}
 
 	long bytesReceived() {

@@ -287,10 +287,13 @@ final class ServerRun {
 		}
 		ConnectionLease lease = new ConnectionLease(this, channel, remoteAddress, this.server.nextConnectionId());
 		this.open.add(lease);
-		// By its name one of Reactor Netty's own, so that addHandlerFirst() adds codecs
-		// after
-		// it: before it, they would miss what was read ahead
-		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead());
+		// Named as one of Reactor Netty's own: addHandlerFirst() adds codecs behind
+		// those,
+		// and before this one they would miss what was read ahead
+		channel.pipeline()
+			.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead())
+			.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum",
+					new CodecFailureHandler(lease.readAhead()));
 		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
 			channel.pipeline()
 				.addFirst("callosum.timeout",
@@ -368,13 +371,18 @@ final class ServerRun {
 		try {
 			closeEverything();
 		}
-		catch (RuntimeException ex) {
+		catch (Throwable ex) {
+			// Also an Error: without this thread, whoever waits for the end does for ever
 			logger.error("The Callosum server could not be stopped in good order", ex);
 		}
 		this.over = true;
-		logger.info("Callosum server stopped");
-		publishInTime(new ServerStoppedEvent(this.server));
-		end();
+		try {
+			logger.info("Callosum server stopped");
+			publishInTime(new ServerStoppedEvent(this.server));
+		}
+		finally {
+			end();
+		}
 	}
 
 	private void closeEverything() {

@@ -380,6 +380,30 @@ class InboundBytesTests {
 	}
 
 	@Test
+	void aPeerWhoseBytesCannotBeDecodedDoesNotChooseTheRateOfTheLog() {
+		List<Throwable> errors = new CopyOnWriteArrayList<>();
+		try (TestServer server = TestServer.create(this.transport, (builder) -> builder.customizer(this.tap))) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection()
+							.inbound()
+							.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(10)))
+							.receive()
+							.subscribe(null, errors::add));
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			byte[] lines = "much longer than ten\n".repeat(10_000).getBytes(StandardCharsets.US_ASCII);
+			client.send(lines);
+			this.tap.awaitBytesRead(lines.length);
+			client.reset();
+			TestServer.await("slot", () -> assertThat(server.slotsInUse()).isZero());
+			assertThat(errors).hasSize(1);
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
+	@Test
 	void aSecondSubscriptionFails() {
 		CompletableFuture<Throwable> second = new CompletableFuture<>();
 		List<String> first = new CopyOnWriteArrayList<>();

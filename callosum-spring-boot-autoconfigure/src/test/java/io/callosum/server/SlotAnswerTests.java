@@ -17,6 +17,7 @@
 package io.callosum.server;
 
 import java.io.IOException;
+import java.lang.ref.WeakReference;
 import java.net.SocketTimeoutException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -504,6 +505,43 @@ class SlotAnswerTests {
 			verifyFreedUnused(server, 4, Reason.PEER_CLOSED);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			publisher.assertWasNotCancelled();
+		}
+	}
+
+	@Test
+	void nothingIsKeptOfAPeerThatLeavesBeforeItsAnswer() {
+		List<WeakReference<Channel>> channels = new CopyOnWriteArrayList<>();
+		AtomicInteger freed = new AtomicInteger();
+		AtomicInteger slots = new AtomicInteger();
+		CallosumServer server = CallosumServer.builder()
+			.host("127.0.0.1")
+			.port(0)
+			.nativeTransport(this.transport.isNative())
+			.slotTimeout(Duration.ofHours(1))
+			.customizer((tcpServer) -> tcpServer
+				.doOnChannelInit((observer, channel, address) -> channels.add(new WeakReference<>(channel))))
+			.eventPublisher((event) -> {
+				if (event instanceof SlotRequestEvent request) {
+					request.assign(Mono.delay(Duration.ofMillis(300)).map((tick) -> slots.getAndIncrement()));
+				}
+				else if (event instanceof SlotFreeEvent) {
+					freed.incrementAndGet();
+				}
+			})
+			.build();
+		server.start();
+		try {
+			for (int i = 0; i < 50; i++) {
+				new TestClient(server.address()).reset();
+			}
+			TestServer.await("freed", () -> assertThat(freed).hasValue(50));
+			TestServer.await("garbage", () -> {
+				System.gc();
+				assertThat(channels).filteredOn((channel) -> channel.get() != null).hasSizeLessThan(5);
+			});
+		}
+		finally {
+			server.stop();
 		}
 	}
 
