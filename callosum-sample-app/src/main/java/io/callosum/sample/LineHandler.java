@@ -37,7 +37,8 @@ import io.callosum.server.ConnectionHandler;
 class LineHandler implements ConnectionHandler {
 
 	/**
-	 * A peer that sends a longer line is cut off, so that it cannot fill the memory.
+	 * A peer that sends a longer line is cut off, so that it cannot fill the memory: the
+	 * decoder's error ends the publisher.
 	 */
 	private static final int MAX_LINE_LENGTH = 1024;
 
@@ -47,7 +48,7 @@ class LineHandler implements ConnectionHandler {
 			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(MAX_LINE_LENGTH)))
 			.receive()
 			.asString(StandardCharsets.UTF_8)
-			.takeUntil((line) -> line.equals("quit"))
+			.takeUntil((line) -> line.equalsIgnoreCase("quit"))
 			.map((line) -> answer(connection, line) + "\r\n");
 		return connection.outbound().sendString(answers);
 	}

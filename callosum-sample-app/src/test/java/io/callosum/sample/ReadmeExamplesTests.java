@@ -43,6 +43,8 @@ import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
+import org.springframework.core.Ordered;
+import org.springframework.core.annotation.Order;
 
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
@@ -228,6 +230,7 @@ class ReadmeExamplesTests {
 		}
 
 		@EventListener
+		@Order(Ordered.HIGHEST_PRECEDENCE)
 		void freed(SlotFreeEvent event) {
 			this.free.add(event.getSlot());
 		}

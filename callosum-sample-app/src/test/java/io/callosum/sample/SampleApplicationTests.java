@@ -58,7 +58,7 @@ class SampleApplicationTests {
 			assertThat(in.readLine()).isEqualTo("slot " + slot);
 			assertThat(in.readLine()).isEqualTo("peer /127.0.0.1:" + socket.getLocalPort());
 			assertThat(in.readLine()).isEqualTo("echo hello");
-			out.write("quit\n".getBytes(StandardCharsets.UTF_8));
+			out.write("Quit\n".getBytes(StandardCharsets.UTF_8));
 			assertThat(in.readLine()).isEqualTo("bye");
 			assertThat(in.readLine()).as("what comes after bye").isNull();
 		}

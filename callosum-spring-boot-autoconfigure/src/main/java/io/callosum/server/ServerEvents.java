@@ -158,7 +158,8 @@ final class ServerEvents {
 	void publishAndReport(CallosumServerEvent event, @Nullable String connectionId) {
 		Throwable error = publish(event);
 		if (error != null) {
-			report(ErrorKind.LISTENER, error, connectionId);
+			report(ErrorKind.LISTENER, "A listener of " + event.getClass().getSimpleName() + " failed", error,
+					connectionId);
 		}
 	}
 
@@ -205,6 +206,10 @@ final class ServerEvents {
 	 * @param connectionId the connection that it harmed, if any
 	 */
 	void report(ErrorKind kind, Throwable error, @Nullable String connectionId) {
+		report(kind, kind.message, error, connectionId);
+	}
+
+	private void report(ErrorKind kind, String message, Throwable error, @Nullable String connectionId) {
 		Throwable cause = unwrap(error);
 		if (kind == ErrorKind.ACCEPT) {
 			this.server.metrics().acceptFailed();
@@ -212,7 +217,7 @@ final class ServerEvents {
 		else if (kind == ErrorKind.LISTENER) {
 			this.server.metrics().listenerFailed();
 		}
-		String prefix = kind.message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
+		String prefix = message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
 		ThrottledLog log = this.errorLogs.get(kind);
 		if (log != null) {
 			log.log(prefix + cause, kind.logsStackTrace ? cause : null);

@@ -25,6 +25,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
@@ -168,7 +169,7 @@ final class ServerRun {
 
 	@Nullable InetSocketAddress address() {
 		DisposableServer listener = this.listener;
-		return (listener != null) ? (InetSocketAddress) listener.address() : null;
+		return (listener != null) ? address(listener) : null;
 	}
 
 	/**
@@ -185,24 +186,27 @@ final class ServerRun {
 		DisposableServer listener;
 		try {
 			listener = bind();
+			this.listener = listener;
+			// Keeps the JVM alive, which the daemon threads of the event loops do not
+			new Thread(this::awaitAndStop, "callosum-server").start();
 		}
 		catch (RuntimeException | Error ex) {
 			this.bindFailure = (ex instanceof RuntimeException failure) ? failure
 					: new IllegalStateException("The server could not be started", ex);
 			this.stopping = true;
+			if (this.listener != null) {
+				close(this.listener.channel());
+			}
 			disposeLoops(LOOP_TIMEOUT);
 			end();
 			throw ex;
 		}
-		this.listener = listener;
 		this.bound.countDown();
-		// Keeps the JVM alive, which the daemon threads of the event loops do not
-		new Thread(this::awaitAndStop, "callosum-server").start();
-		logger
-			.info("Callosum server started on " + NetUtil.toSocketAddressString((InetSocketAddress) listener.address())
-					+ " (" + transport(listener.channel()) + ((this.settings.maxConnections != null)
-							? ", at most " + this.settings.maxConnections + " connections" : "")
-					+ ")");
+		logger.info("Callosum server started on " + NetUtil.toSocketAddressString(address(listener)) + " ("
+				+ transport(listener.channel()) + ((this.settings.sslProviders != null) ? ", TLS" : "")
+				+ ((this.settings.maxConnections != null) ? ", at most " + this.settings.maxConnections + " connections"
+						: "")
+				+ ")");
 		this.events.publishAndReport(new ServerStartedEvent(this.server), null);
 		this.started.countDown();
 		if (!this.stopping) {
@@ -226,9 +230,9 @@ final class ServerRun {
 		}
 		Function<@Nullable String, SslProvider> sslProviders = this.settings.sslProviders;
 		if (sslProviders != null) {
-			// No time-outs of Netty's: it has one for the client's first message and then
-			// one
-			// for the rest
+			// No time-outs of Netty's: it has one for the client's first message and one
+			// for
+			// the rest, which add up
 			tcpServer = tcpServer
 				.secure((
 						spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
@@ -240,21 +244,32 @@ final class ServerRun {
 		for (CallosumTcpServerCustomizer customizer : this.settings.customizers) {
 			tcpServer = customizer.customize(tcpServer);
 		}
+		DisposableServer listener;
 		try {
-			return tcpServer.runOn(this.loops, this.settings.nativeTransport)
+			listener = tcpServer.runOn(this.loops, this.settings.nativeTransport)
 				// With it, Reactor Netty never notices that a peer has closed
 				.childOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
 				.doOnChannelInit((observer, channel, remoteAddress) -> accepted(channel))
-				.doOnBound((listener) -> {
+				.doOnBound((bound) -> {
 					// Here, on its event loop, the channel has not begun to accept
-					listener.channel().config().setAutoRead(false);
-					listener.channel().pipeline().addFirst(new AcceptFailureHandler());
+					bound.channel().config().setAutoRead(false);
+					bound.channel().pipeline().addFirst(new AcceptFailureHandler());
 				})
 				.bindNow(BIND_TIMEOUT);
 		}
 		catch (RuntimeException ex) {
 			throw ServerBindException.of(address, ex);
 		}
+		if (!(listener.channel().localAddress() instanceof InetSocketAddress)) {
+			close(listener.channel());
+			throw ServerBindException.of(address, new IllegalStateException(
+					"a customizer binds to " + listener.channel().localAddress() + ", which is no internet address"));
+		}
+		return listener;
+	}
+
+	private static InetSocketAddress address(DisposableServer listener) {
+		return (InetSocketAddress) listener.channel().localAddress();
 	}
 
 	/**
@@ -287,6 +302,7 @@ final class ServerRun {
 		}
 		ConnectionLease lease = new ConnectionLease(this, channel, remoteAddress, this.server.nextConnectionId());
 		this.open.add(lease);
+		channel.closeFuture().addListener((closed) -> lease.closed());
 		// Named as one of Reactor Netty's own: addHandlerFirst() adds codecs behind
 		// those,
 		// and before this one they would miss what was read ahead
@@ -302,7 +318,6 @@ final class ServerRun {
 		if (this.settings.sslProviders != null) {
 			lease.awaitHandshake(this.settings.sslHandshakeTimeout);
 		}
-		channel.closeFuture().addListener((closed) -> lease.closed());
 		if (this.closing) {
 			lease.close(Reason.SERVER_STOPPED);
 		}
@@ -395,8 +410,11 @@ final class ServerRun {
 		passThroughLoops();
 		long listenerTimeout = LISTENER_TIMEOUT.toNanos() - (System.nanoTime() - passing);
 		if (this.drainDeadline - System.nanoTime() > 0) {
+			logger.info("Callosum server drains " + this.open.size() + " connections");
 			this.open.forEach(ConnectionLease::drain);
-			waitUntil(this.open::isEmpty, () -> this.drainDeadline);
+			if (!waitUntil(this.open::isEmpty, () -> this.drainDeadline)) {
+				logger.info("Callosum server closes " + this.open.size() + " connections that are not drained in time");
+			}
 		}
 		this.closing = true;
 		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
@@ -425,7 +443,7 @@ final class ServerRun {
 		// NIO keeps the port open until the selector has let go of the channel: when the
 		// loop has been through another select
 		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
-		while (channel.isRegistered() && System.nanoTime() - deadline < 0) {
+		while (channel.isRegistered() && !channel.eventLoop().isShuttingDown() && System.nanoTime() - deadline < 0) {
 			pass(List.of(channel.eventLoop()), 1);
 		}
 		pass(List.of(channel.eventLoop()), 1);
@@ -444,9 +462,12 @@ final class ServerRun {
 	private static void pass(List<? extends EventExecutor> executors, int delayMillis) {
 		List<Future<?>> passed = new ArrayList<>();
 		for (EventExecutor executor : executors) {
-			if (!executor.isShuttingDown()) {
+			try {
 				passed.add(executor.schedule(() -> {
 				}, delayMillis, TimeUnit.MILLISECONDS));
+			}
+			catch (RejectedExecutionException ex) {
+				logger.trace("The event loop has ended, and closed its channels", ex);
 			}
 		}
 		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
@@ -482,7 +503,13 @@ final class ServerRun {
 			}
 		}, "callosum-server-events");
 		thread.setDaemon(true);
-		thread.start();
+		try {
+			thread.start();
+		}
+		catch (OutOfMemoryError ex) {
+			// No thread is to be had: the stop goes on all the same
+			thread.run();
+		}
 		if (!await(published, LISTENER_TIMEOUT)) {
 			logger.warn("A listener of " + event.getClass().getSimpleName() + " has not returned within "
 					+ LISTENER_TIMEOUT.toSeconds() + " s");

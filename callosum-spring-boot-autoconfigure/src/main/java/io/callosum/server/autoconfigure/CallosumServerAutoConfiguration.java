@@ -22,11 +22,11 @@ import reactor.netty.tcp.TcpServer;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.ConfigurableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWebApplication;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.autoconfigure.condition.SearchStrategy;
 import org.springframework.boot.autoconfigure.ssl.SslAutoConfiguration;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
@@ -114,19 +114,19 @@ public final class CallosumServerAutoConfiguration {
 	// context shares, must not end with the child
 
 	@Bean
-	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
+	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	LocalPortListener callosumLocalPortListener(CallosumServer server, ConfigurableApplicationContext context) {
 		return new LocalPortListener(server, context);
 	}
 
 	@Bean
-	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
+	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	ServerStartStopLifecycle callosumServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort) {
 		return new ServerStartStopLifecycle(server, localPort);
 	}
 
 	@Bean
-	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
+	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	ServerGracefulShutdownLifecycle callosumServerGracefulShutdownLifecycle(CallosumServer server,
 			CallosumServerProperties properties) {
 		return new ServerGracefulShutdownLifecycle(server, properties.getShutdown() == Shutdown.GRACEFUL);
@@ -137,7 +137,7 @@ public final class CallosumServerAutoConfiguration {
 	 */
 	@Bean
 	@ConditionalOnNotWebApplication
-	@ConditionalOnBean(value = CallosumServer.class, search = SearchStrategy.CURRENT)
+	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
 	RefuseTrafficListener callosumRefuseTrafficListener(ApplicationContext context) {
 		return new RefuseTrafficListener(context);
 	}

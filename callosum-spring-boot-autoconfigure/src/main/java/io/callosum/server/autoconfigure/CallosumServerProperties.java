@@ -96,12 +96,12 @@ public class CallosumServerProperties {
 
 	/**
 	 * Where listeners of a connection's events, the slot allocator and the connection
-	 * handler are called.
+	 * handler are called, 'event-loop' or 'task-executor'.
 	 */
 	private ListenerExecution listenerExecution = ListenerExecution.EVENT_LOOP;
 
 	/**
-	 * How open connections end when the application stops.
+	 * How open connections end when the application stops, 'graceful' or 'immediate'.
 	 */
 	private Shutdown shutdown = Shutdown.GRACEFUL;
 
@@ -389,7 +389,7 @@ public class CallosumServerProperties {
 		private @Nullable String bundle;
 
 		/**
-		 * Whether clients must have a certificate.
+		 * Whether clients must have a certificate, 'none', 'want' or 'need'.
 		 */
 		private ClientAuth clientAuth = ClientAuth.NONE;
 

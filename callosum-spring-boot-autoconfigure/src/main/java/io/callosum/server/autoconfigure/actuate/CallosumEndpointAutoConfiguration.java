@@ -20,9 +20,9 @@ import org.springframework.boot.actuate.autoconfigure.endpoint.condition.Conditi
 import org.springframework.boot.actuate.autoconfigure.endpoint.expose.EndpointExposure;
 import org.springframework.boot.actuate.endpoint.annotation.Endpoint;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.context.properties.EnableConfigurationProperties;
 import org.springframework.context.annotation.Bean;
 
@@ -41,7 +41,7 @@ import io.callosum.server.autoconfigure.CallosumServerProperties;
 @AutoConfiguration(after = CallosumServerAutoConfiguration.class)
 @ConditionalOnClass({ Endpoint.class, ConditionalOnAvailableEndpoint.class })
 @ConditionalOnAvailableEndpoint(CallosumEndpoint.class)
-@ConditionalOnBean(CallosumServer.class)
+@ConditionalOnSingleCandidate(CallosumServer.class)
 @EnableConfigurationProperties(CallosumServerProperties.class)
 public final class CallosumEndpointAutoConfiguration {
 

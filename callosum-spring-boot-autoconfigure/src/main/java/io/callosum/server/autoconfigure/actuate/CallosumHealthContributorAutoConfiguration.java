@@ -19,9 +19,9 @@ package io.callosum.server.autoconfigure.actuate;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.annotation.Qualifier;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.boot.health.autoconfigure.contributor.ConditionalOnEnabledHealthIndicator;
 import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.context.Lifecycle;
@@ -39,7 +39,7 @@ import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
  */
 @AutoConfiguration(after = CallosumServerAutoConfiguration.class)
 @ConditionalOnClass({ HealthIndicator.class, ConditionalOnEnabledHealthIndicator.class })
-@ConditionalOnBean(CallosumServer.class)
+@ConditionalOnSingleCandidate(CallosumServer.class)
 @ConditionalOnEnabledHealthIndicator("callosum")
 public final class CallosumHealthContributorAutoConfiguration {
 

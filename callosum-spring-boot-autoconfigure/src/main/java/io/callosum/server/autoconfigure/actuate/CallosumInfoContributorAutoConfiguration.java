@@ -20,9 +20,9 @@ import org.springframework.boot.actuate.autoconfigure.info.ConditionalOnEnabledI
 import org.springframework.boot.actuate.autoconfigure.info.InfoContributorFallback;
 import org.springframework.boot.actuate.info.InfoContributor;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnSingleCandidate;
 import org.springframework.context.annotation.Bean;
 
 import io.callosum.server.CallosumServer;
@@ -38,7 +38,7 @@ import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
  */
 @AutoConfiguration(after = CallosumServerAutoConfiguration.class)
 @ConditionalOnClass({ InfoContributor.class, ConditionalOnEnabledInfoContributor.class })
-@ConditionalOnBean(CallosumServer.class)
+@ConditionalOnSingleCandidate(CallosumServer.class)
 @ConditionalOnEnabledInfoContributor(value = "callosum", fallback = InfoContributorFallback.DISABLE)
 public final class CallosumInfoContributorAutoConfiguration {
 

@@ -54,6 +54,7 @@ public final class CallosumMetricsAutoConfiguration {
 	}
 
 	@Bean
+	@ConditionalOnSingleCandidate(CallosumServer.class)
 	HighestSlotMetrics callosumHighestSlotMetrics(CallosumServer server) {
 		return new HighestSlotMetrics(server);
 	}
