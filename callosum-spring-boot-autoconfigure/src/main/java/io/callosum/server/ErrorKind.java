@@ -25,7 +25,7 @@ enum ErrorKind {
 
 	SLOT_TIMEOUT("Refused a connection that was not given a slot in time", false),
 
-	LISTENER("An event listener failed", true),
+	LISTENER("A listener failed", true),
 
 	RELEASE("The slot allocator failed to release a slot", true),
 

@@ -327,7 +327,7 @@ class ListenerFailureTests {
 				.asString()
 				.contains("thrown")
 				.endsWith("[java.lang.IllegalStateException]");
-			assertThat(logged).filteredOn((message) -> message.contains("An event listener failed")).hasSize(1);
+			assertThat(logged).filteredOn((message) -> message.contains("A listener of ")).hasSize(1);
 			assertThat(logged).filteredOn((message) -> message.contains("not given a slot in time"))
 				.singleElement()
 				.asString()
