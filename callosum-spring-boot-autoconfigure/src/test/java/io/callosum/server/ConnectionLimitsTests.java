@@ -176,7 +176,10 @@ class ConnectionLimitsTests {
 			server.connect();
 			server.connect();
 			TestServer.await("two requests", () -> assertThat(answers).hasSize(before + 2));
+			long refusedBefore = refusals(RefusalReason.MAX_CONNECTIONS);
 			assertThat(server.connect().isRefused()).isTrue();
+			TestServer.await("the refusal",
+					() -> assertThat(refusals(RefusalReason.MAX_CONNECTIONS)).isEqualTo(refusedBefore + 1));
 			answers.get(before).complete(0);
 			answers.get(before + 1).complete(1);
 		}
@@ -317,6 +320,10 @@ class ConnectionLimitsTests {
 		assertThatIllegalArgumentException()
 			.isThrownBy(() -> CallosumServer.builder().allowedAddresses(List.of(allowed)))
 			.withMessageContaining("'" + allowed + "' is not an IP address or a range in CIDR notation");
+	}
+
+	private long refusals(RefusalReason reason) {
+		return this.refused.stream().filter(reason::equals).count();
 	}
 
 	private TestServer limited(int maxConnections) {

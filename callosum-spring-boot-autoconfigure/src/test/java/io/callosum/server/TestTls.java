@@ -20,6 +20,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.ByteBuffer;
@@ -186,6 +187,23 @@ final class TestTls {
 	}
 
 	/**
+	 * Return a client's socket that is connected, and sends what follows its first
+	 * message in one piece when the cork is pulled.
+	 */
+	static SSLSocket corkedSocket(InetSocketAddress server, Cork cork) throws IOException {
+		Socket socket = new Socket() {
+
+			@Override
+			public OutputStream getOutputStream() throws IOException {
+				return cork.in(super.getOutputStream());
+			}
+
+		};
+		socket.connect(server);
+		return layeredSocket(socket);
+	}
+
+	/**
 	 * Return a client's socket that encrypts what goes through another, which is
 	 * connected.
 	 */
@@ -223,6 +241,47 @@ final class TestTls {
 		catch (IOException ex) {
 			throw new IllegalStateException(ex);
 		}
+	}
+
+	/**
+	 * Lets one message out, and keeps the others until it is pulled.
+	 */
+	static final class Cork extends OutputStream {
+
+		private final ByteArrayOutputStream kept = new ByteArrayOutputStream();
+
+		private OutputStream out;
+
+		private boolean first = true;
+
+		private boolean pulled;
+
+		private OutputStream in(OutputStream out) {
+			this.out = out;
+			return this;
+		}
+
+		@Override
+		public synchronized void write(int b) throws IOException {
+			write(new byte[] { (byte) b }, 0, 1);
+		}
+
+		@Override
+		public synchronized void write(byte[] bytes, int offset, int length) throws IOException {
+			if (this.first || this.pulled) {
+				this.first = false;
+				this.out.write(bytes, offset, length);
+			}
+			else {
+				this.kept.write(bytes, offset, length);
+			}
+		}
+
+		synchronized void pull() throws IOException {
+			this.pulled = true;
+			this.out.write(this.kept.toByteArray());
+		}
+
 	}
 
 	/**

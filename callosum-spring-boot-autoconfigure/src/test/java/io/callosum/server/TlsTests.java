@@ -407,6 +407,41 @@ class TlsTests {
 		}
 	}
 
+	@Test
+	void whatComesInOneSegmentWithTheEndOfTheHandshakeIsReleasedIfThereIsNoSlot() throws IOException {
+		try (TestServer server = secure()) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.reject(new NoSlotAvailableException("none")));
+			server.start();
+			for (int i = 0; i < 10; i++) {
+				TestTls.Cork cork = new TestTls.Cork();
+				SSLSocket socket = TestTls.corkedSocket(server.server().address(), cork);
+				TestClient client = server.connect(socket);
+				socket.startHandshake();
+				client.send("question");
+				client.send("question");
+				cork.pull();
+				assertThat(client.isRefused()).isTrue();
+			}
+		}
+	}
+
+	@Test
+	void whatComesInOneSegmentWithTheEndOfTheHandshakeIsNotLost() throws IOException {
+		try (TestServer server = secure((builder) -> builder.connectionHandler((connection) -> connection.outbound()
+			.send(connection.inbound().receive().retain())
+			.then())).start()) {
+			TestTls.Cork cork = new TestTls.Cork();
+			SSLSocket socket = TestTls.corkedSocket(server.server().address(), cork);
+			TestClient client = server.connect(socket);
+			socket.startHandshake();
+			client.send("ques");
+			client.send("tion");
+			cork.pull();
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.read(8)).asString().isEqualTo("question");
+		}
+	}
+
 	@ParameterizedTest
 	@ValueSource(strings = { TLS_1_2, TLS_1_3 })
 	void anAnswerArrivesWholeAndThenTheCloseWhenTheHandlerCompletes(String protocol) throws IOException {
