@@ -16,6 +16,8 @@
 
 package io.callosum.server;
 
+import java.net.InetSocketAddress;
+
 import org.springframework.context.ApplicationEvent;
 
 /**
@@ -46,7 +48,8 @@ public abstract class CallosumServerEvent extends ApplicationEvent {
 	}
 
 	String describe() {
-		return "address=" + getServer().address();
+		InetSocketAddress address = getServer().address();
+		return (address != null) ? "address=" + address : "";
 	}
 
 }

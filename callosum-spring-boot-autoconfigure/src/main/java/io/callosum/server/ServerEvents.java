@@ -37,6 +37,7 @@ import reactor.core.Exceptions;
 import reactor.core.scheduler.Schedulers;
 
 import org.springframework.context.ApplicationEventPublisher;
+import org.springframework.util.StringUtils;
 
 /**
  * The way from the server to the application: publishes events, calls user code and
@@ -47,6 +48,8 @@ final class ServerEvents {
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
 	private static final long SLOW_NANOS = Duration.ofMillis(100).toNanos();
+
+	private static final int MAX_MESSAGE_LENGTH = 120;
 
 	private final CallosumServer server;
 
@@ -220,7 +223,13 @@ final class ServerEvents {
 		String prefix = message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
 		ThrottledLog log = this.errorLogs.get(kind);
 		if (log != null) {
-			log.log(prefix + cause, kind.logsStackTrace ? cause : null);
+			if (kind.logsStackTrace) {
+				log.log(prefix + cause, cause);
+			}
+			else {
+				// The message may hold what a peer has sent
+				log.log(prefix + StringUtils.truncate(cause.toString(), MAX_MESSAGE_LENGTH), null);
+			}
 		}
 		Executor executor = this.listenerExecutor;
 		if (executor == null || !Schedulers.isInNonBlockingThread()) {
