@@ -108,7 +108,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 					drain();
 				}
 				else if (this.upstream != null) {
-					this.upstream.request(n);
+					requestUpstream(this.upstream, n);
 				}
 			});
 		}
@@ -130,8 +130,14 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	public void onSubscribe(Subscription upstream) {
 		this.upstream = upstream;
 		if (this.demand > 0) {
-			upstream.request(this.demand);
+			requestUpstream(upstream, this.demand);
 		}
+	}
+
+	private void requestUpstream(Subscription upstream, long n) {
+		upstream.request(n);
+		// Once that is met, Reactor Netty takes back whatever read is pending
+		this.lease.readAhead().readAhead();
 	}
 
 	@Override

@@ -235,6 +235,16 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	/**
+	 * See to it that a read is pending, unless as much is held as may be.
+	 */
+	void readAhead() {
+		ChannelHandlerContext ctx = this.context;
+		if (ctx != null) {
+			readAhead(ctx);
+		}
+	}
+
+	/**
 	 * Give the bytes to their owner.
 	 */
 	void claimedBy(InboundRelay relay) {

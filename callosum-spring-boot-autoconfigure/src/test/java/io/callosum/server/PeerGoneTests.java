@@ -167,6 +167,45 @@ class PeerGoneTests {
 		}
 	}
 
+	@ParameterizedTest
+	@EnumSource
+	void aPeerThatLeavesIsNoticedWhereItsOwnerHasAskedAndAsksNoMore(Leave leave) {
+		CompletableFuture<Subscription> owner = new CompletableFuture<>();
+		try (TestServer server = TestServer
+			.create(this.transport, (builder) -> builder.customizer(this.tap).connectionHandler((connection) -> {
+				connection.inbound().receive().subscribe(new BaseSubscriber<Object>() {
+
+					@Override
+					protected void hookOnSubscribe(Subscription subscription) {
+						owner.complete(subscription);
+					}
+
+					@Override
+					protected void hookOnError(Throwable error) {
+					}
+
+				});
+				return Mono.never();
+			}))
+			.start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			Subscription subscription = owner.join();
+			for (int i = 1; i <= 10; i++) {
+				client.send(new byte[100]);
+				this.tap.awaitBytesRead(i * 100);
+				if (i % 3 == 0) {
+					subscription.request(1);
+				}
+			}
+			leave.accept(client);
+			long left = System.nanoTime();
+			TestServer.await("the end", () -> assertThat(server.slotsInUse()).isZero());
+			assertThat(System.nanoTime() - left).isLessThan(AT_MOST.toNanos());
+			client.close();
+		}
+	}
+
 	@Test
 	void noResetIsAnErrorAndNoneIsLogged() {
 		try (TestServer server = TestServer.create(this.transport, (builder) -> builder.customizer(this.tap)).start()) {
