@@ -427,9 +427,9 @@ class TlsTests {
 
 	@Test
 	void whatComesInOneSegmentWithTheEndOfTheHandshakeIsNotLost() throws IOException {
-		try (TestServer server = secure((builder) -> builder.connectionHandler((connection) -> connection.outbound()
-			.send(connection.inbound().receive().retain())
-			.then())).start()) {
+		try (TestServer server = secure((builder) -> builder.connectionHandler(
+				(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then()))
+			.start()) {
 			TestTls.Cork cork = new TestTls.Cork();
 			SSLSocket socket = TestTls.corkedSocket(server.server().address(), cork);
 			TestClient client = server.connect(socket);
