@@ -50,16 +50,19 @@ class VanishedPeerIntegrationTests {
 
 	private static final Duration SECOND = Duration.ofSeconds(1);
 
-	private static final String NAMESPACE = "callosum-test-" + ProcessHandle.current().pid();
+	private static final long PID = ProcessHandle.current().pid();
 
-	private static final String LINK = "cal" + ProcessHandle.current().pid();
+	private static final String NAMESPACE = "callosum-test-" + PID;
+
+	private static final String LINK = "cal" + PID;
 
 	/**
-	 * Of the range for benchmarks of networks, RFC 2544: in no use.
+	 * Of the range for benchmarks of networks, RFC 2544, which nobody uses, and other
+	 * ones for each process.
 	 */
-	private static final String SERVER = "198.18.77.1";
+	private static final String SERVER = address(1);
 
-	private static final String CLIENT = "198.18.77.2";
+	private static final String CLIENT = address(2);
 
 	@Parameter
 	Transport transport;
@@ -148,6 +151,10 @@ class VanishedPeerIntegrationTests {
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
+	}
+
+	private static String address(int host) {
+		return "198.18.%d.%d".formatted((PID / 64) % 256, (PID % 64) * 4 + host);
 	}
 
 	private static void ip(String... arguments) {
