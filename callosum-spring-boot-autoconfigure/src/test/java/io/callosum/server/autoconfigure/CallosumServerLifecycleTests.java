@@ -27,6 +27,8 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.EnabledForJreRange;
+import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
@@ -38,6 +40,7 @@ import org.springframework.boot.availability.AvailabilityChangeEvent;
 import org.springframework.boot.availability.ReadinessState;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
+import org.springframework.context.ApplicationListener;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.SmartLifecycle;
 import org.springframework.context.annotation.AnnotationConfigApplicationContext;
@@ -369,6 +372,21 @@ class CallosumServerLifecycleTests {
 				connectOnce(context);
 				context.restart();
 				connectOnce(context);
+			});
+	}
+
+	@Test
+	@EnabledForJreRange(min = JRE.JAVA_21)
+	void listenersRunOnVirtualThreadsWhereTheApplicationUsesThem() {
+		this.runner.withConfiguration(AutoConfigurations.of(TaskExecutionAutoConfiguration.class))
+			.withPropertyValues("callosum.server.listener-execution=task-executor",
+					"spring.threads.virtual.enabled=true")
+			.run((context) -> {
+				List<String> threads = new CopyOnWriteArrayList<>();
+				context.addApplicationListener((ApplicationListener<ConnectionEvent>) (event) -> threads
+					.add(Thread.currentThread().toString()));
+				connectOnce(context);
+				assertThat(threads).singleElement().asString().startsWith("VirtualThread");
 			});
 	}
 
