@@ -279,6 +279,10 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	@Nullable Object poll() {
 		Object message = (this.held != null) ? this.held.poll() : null;
 		if (message != null) {
+			if (this.heldBytes >= LIMIT) {
+				// Only from now on does silence mean anything
+				this.quiet = false;
+			}
 			this.heldBytes -= cost(message);
 		}
 		return message;
