@@ -29,6 +29,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
+import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -48,6 +49,7 @@ import org.springframework.core.annotation.Order;
 
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
+import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.ConnectionHandler;
 import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.NoSlotAvailableException;
@@ -175,6 +177,15 @@ class ReadmeExamplesTests {
 		});
 	}
 
+	@Test
+	void aCustomizerLimitsHowLongSomethingMayBeUnacknowledged() {
+		this.contextRunner.withUserConfiguration(UserTimeout.class).run((context) -> {
+			try (Socket socket = connect(context.getBean(CallosumServer.class))) {
+				assertThat(readLine(socket)).isEqualTo("0");
+			}
+		});
+	}
+
 	interface Database {
 
 		String find(String line);
@@ -199,6 +210,16 @@ class ReadmeExamplesTests {
 					.subscribeOn(Schedulers.boundedElastic()))
 				.map((answer) -> answer + "\r\n");
 			return connection.outbound().sendString(answers);
+		}
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	static class UserTimeout {
+
+		@Bean
+		CallosumTcpServerCustomizer userTimeout() {
+			return (server) -> server.childOption(EpollChannelOption.TCP_USER_TIMEOUT, 90_000);
 		}
 
 	}
