@@ -94,6 +94,34 @@ class ApplicationProcessIntegrationTests {
 
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
+	void aServerWithoutFileDescriptorsLeftSaysSoAndGoesOnWhenThereAreSomeAgain(boolean nativeTransport)
+			throws Exception {
+		assumeThat(Path.of("/usr/bin/prlimit")).as("a way to limit file descriptors").exists();
+		start(List.of("/usr/bin/prlimit", "--nofile=200:200"), "--callosum.server.native-transport=" + nativeTransport,
+				"--callosum.server.host=127.0.0.1", "--callosum.server.port=0");
+		int port = awaitPort();
+		List<SlotClient> clients = new ArrayList<>();
+		try {
+			for (int i = 0; i < 300; i++) {
+				clients.add(new SlotClient(port));
+			}
+			Awaitility.await().atMost(TIMEOUT).until(() -> output().contains("Cannot accept connections"));
+			clients.subList(0, 200).forEach(SlotClient::close);
+			assertThat(clients.get(299).readLine()).as("slot of the last client").matches("[0-9]+");
+		}
+		finally {
+			clients.forEach(SlotClient::close);
+		}
+		Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> {
+			try (SlotClient client = new SlotClient(port)) {
+				assertThat(client.readLine()).isEqualTo("0");
+			}
+		});
+		assertThat(output().split("Cannot accept connections", -1)).as("messages").hasSize(2);
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
 	void aPortThatNeedsPrivilegesIsNamedWithItsKeyAndTheRemedy(boolean nativeTransport) throws Exception {
 		int port = 1;
 		Path limit = Path.of("/proc/sys/net/ipv4/ip_unprivileged_port_start");

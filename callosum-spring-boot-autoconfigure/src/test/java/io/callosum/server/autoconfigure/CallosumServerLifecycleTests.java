@@ -16,13 +16,19 @@
 
 package io.callosum.server.autoconfigure;
 
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
@@ -51,8 +57,11 @@ import org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionEvent;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.ServerStoppedEvent;
+import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotFreeEvent;
+import io.callosum.server.SlotRequest;
 import io.callosum.server.SlotRequestEvent;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -250,6 +259,54 @@ class CallosumServerLifecycleTests {
 		assertThat(lifecycle.isRunning()).isFalse();
 	}
 
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void aContextThatClosesInAStormOfConnectsLeavesNoSlotInUse(boolean nativeTransport) {
+		Set<Integer> inUse = ConcurrentHashMap.newKeySet();
+		LowestSlotAllocator lowest = new LowestSlotAllocator();
+		AtomicBoolean over = new AtomicBoolean();
+		ExecutorService clients = Executors.newFixedThreadPool(6);
+		this.runner.withBean(SlotAllocator.class, () -> new SlotAllocator() {
+
+			@Override
+			public int allocate(SlotRequest request) {
+				int slot = lowest.allocate(request);
+				inUse.add(slot);
+				return slot;
+			}
+
+			@Override
+			public void release(int slot) {
+				inUse.remove(slot);
+				lowest.release(slot);
+			}
+
+		}).withPropertyValues("callosum.server.native-transport=" + nativeTransport).run((context) -> {
+			Recorder recorder = context.getBean(Recorder.class);
+			int port = port(context);
+			for (int i = 0; i < 6; i++) {
+				clients.execute(() -> {
+					while (!over.get()) {
+						try (SlotClient client = new SlotClient(port)) {
+							client.readLine();
+						}
+						catch (UncheckedIOException ex) {
+							Thread.yield();
+						}
+					}
+				});
+			}
+			Awaitility.await().atMost(TIMEOUT).until(() -> recorder.freed.size() > 200);
+			context.close();
+			assertThat(inUse).isEmpty();
+			assertThat(SlotClient.canConnect(port)).isFalse();
+			assertThat(recorder.stopped).hasSize(1);
+			over.set(true);
+			clients.shutdown();
+			assertThat(clients.awaitTermination(TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+		});
+	}
+
 	@Test
 	void aPauseOfTheContextLeavesTheServerAlone() {
 		this.runner.run((context) -> {
@@ -349,6 +406,7 @@ class CallosumServerLifecycleTests {
 			for (int i = 1; i <= 3; i++) {
 				try (SlotClient client = new SlotClient(port(context))) {
 					assertThat(client.readLine()).isEqualTo("0");
+					awaitEvents(recorder, 3 * i - 1);
 					context.stop();
 					assertThat(recorder.freed).hasSize(i);
 					assertThat(client.isAtEnd()).isTrue();
@@ -357,10 +415,19 @@ class CallosumServerLifecycleTests {
 			}
 			try (SlotClient client = new SlotClient(port(context))) {
 				assertThat(client.readLine()).isEqualTo("0");
+				awaitEvents(recorder, 11);
 				context.close();
 				assertThat(recorder.freed).hasSize(4);
 			}
 		});
+	}
+
+	/**
+	 * Wait until the executor has nothing to do: what it has taken before, it keeps while
+	 * it is paused.
+	 */
+	private static void awaitEvents(Recorder recorder, int count) {
+		Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> assertThat(recorder.threads).hasSize(count));
 	}
 
 	@Test
