@@ -106,7 +106,7 @@ class ApplicationProcessIntegrationTests {
 				clients.add(new SlotClient(port));
 			}
 			Awaitility.await().atMost(TIMEOUT).until(() -> output().contains("Cannot accept connections"));
-			clients.subList(0, 200).forEach(SlotClient::close);
+			clients.subList(0, 290).forEach(SlotClient::close);
 			assertThat(clients.get(299).readLine()).as("slot of the last client").matches("[0-9]+");
 		}
 		finally {
