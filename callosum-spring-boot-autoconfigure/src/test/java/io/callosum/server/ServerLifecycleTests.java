@@ -76,6 +76,11 @@ class ServerLifecycleTests {
 
 	private final WireTap tap = new WireTap();
 
+	/**
+	 * Such as those of an application context that other tests have left in the cache.
+	 */
+	private final Set<Thread> threadsBefore = Set.copyOf(threads());
+
 	@Parameter
 	Transport transport;
 
@@ -602,13 +607,17 @@ class ServerLifecycleTests {
 		}
 	}
 
-	private static List<Thread> callosumThreads() {
+	private List<Thread> callosumThreads() {
+		return threads().stream().filter((thread) -> !this.threadsBefore.contains(thread)).toList();
+	}
+
+	private static List<Thread> threads() {
 		Thread[] threads = new Thread[Thread.activeCount() + 100];
 		int count = Thread.enumerate(threads);
 		return Arrays.stream(threads, 0, count).filter((thread) -> thread.getName().startsWith("callosum")).toList();
 	}
 
-	private static void awaitNoThreads() {
+	private void awaitNoThreads() {
 		TestServer.await("no threads", () -> assertThat(callosumThreads()).isEmpty());
 	}
 
