@@ -73,7 +73,7 @@ class SampleJarIntegrationTests {
 				assertThat(in.readLine()).as("what comes after the drain").isNull();
 			}
 			assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("the process has ended").isTrue();
-			assertThat(Files.readString(log)).contains("Callosum server stopped").doesNotContain("WARN", "ERROR");
+			assertThat(Files.readString(log)).contains("Callosum server stopped").doesNotContain(" WARN ", " ERROR ");
 		}
 		finally {
 			process.destroyForcibly();
