@@ -270,12 +270,6 @@ public final class CallosumServer {
 	 */
 	public static final class Builder {
 
-		/**
-		 * Longer than any server runs, and short enough for the arithmetic of
-		 * {@link System#nanoTime()}.
-		 */
-		private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE / 2);
-
 		@Nullable String host;
 
 		int port = 4040;
@@ -657,7 +651,7 @@ public final class CallosumServer {
 
 		private static Duration positive(Duration duration) {
 			Assert.isTrue(!duration.isNegative() && !duration.isZero(), "must be more than 0");
-			return (duration.compareTo(LONGEST) < 0) ? duration : LONGEST;
+			return duration;
 		}
 
 	}

@@ -563,7 +563,7 @@ final class ConnectionLease {
 	/**
 	 * Return whether an error only says that the connection is no more.
 	 */
-	static boolean isPeerGone(Throwable error) {
+	private static boolean isPeerGone(Throwable error) {
 		if (error instanceof ClosedChannelException || error instanceof AbortedException) {
 			return true;
 		}
