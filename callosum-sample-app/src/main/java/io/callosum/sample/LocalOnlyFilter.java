@@ -1,0 +1,61 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+package io.callosum.sample;
+
+import java.util.Set;
+
+import reactor.core.publisher.Mono;
+
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpStatus;
+import org.springframework.http.server.reactive.ServerHttpRequest;
+import org.springframework.stereotype.Component;
+import org.springframework.web.server.ServerWebExchange;
+import org.springframework.web.server.WebFilter;
+import org.springframework.web.server.WebFilterChain;
+
+/**
+ * Keeps other sites out, whose pages run in the same browser. One that has its own name
+ * lead here is told by the {@code Host}, any other by the {@code Origin}.
+ */
+@Component
+class LocalOnlyFilter implements WebFilter {
+
+	@Override
+	public Mono<Void> filter(ServerWebExchange exchange, WebFilterChain chain) {
+		HttpHeaders response = exchange.getResponse().getHeaders();
+		response.set("Content-Security-Policy",
+				"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+		response.set("Cross-Origin-Resource-Policy", "same-origin");
+		response.set("Referrer-Policy", "no-referrer");
+		response.set("X-Content-Type-Options", "nosniff");
+		if (!isLocal(exchange.getRequest())) {
+			exchange.getResponse().setStatusCode(HttpStatus.FORBIDDEN);
+			return exchange.getResponse().setComplete();
+		}
+		return chain.filter(exchange);
+	}
+
+	private static boolean isLocal(ServerHttpRequest request) {
+		int localPort = request.getLocalAddress().getPort();
+		String port = (localPort != 80) ? ":" + localPort : "";
+		String host = request.getHeaders().getFirst(HttpHeaders.HOST);
+		String origin = request.getHeaders().getOrigin();
+		return host != null && Set.of("localhost" + port, "127.0.0.1" + port, "[::1]" + port).contains(host)
+				&& (origin == null || origin.equals("http://" + host));
+	}
+
+}
