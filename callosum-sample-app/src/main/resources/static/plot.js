@@ -1,4 +1,5 @@
-const SECONDS = 120;
+const MIN_SECONDS = 15;
+const MAX_SECONDS = 120;
 
 /**
  * The highest slot in the last two minutes, drawn as steps: between two samples nothing has changed.
@@ -31,17 +32,19 @@ export class Plot {
   }
 
   draw(now) {
-    const start = now / 1000 - SECONDS;
+    const end = now / 1000;
+    const seconds = Math.min(Math.max(end - (this.#samples[0]?.second ?? end), MIN_SECONDS), MAX_SECONDS);
+    const start = end - seconds;
     const before = this.#samples.findLast(({ second }) => second < start) ?? { highest: -1 };
     const shown = [{ ...before, second: start }, ...this.#samples.filter(({ second }) => second >= start)];
     const peak = Math.max(...shown.map(({ highest }) => highest));
-    const x = ({ second }) => ((second - start) / SECONDS * 600).toFixed(1);
-    const y = ({ highest }) => (115 - (highest + 1) / (Math.max(peak, 9) + 1) * 105).toFixed(1);
+    const x = ({ second }) => (Math.min(second - start, seconds) / seconds * 600).toFixed(1);
+    const y = ({ highest }) => (116 - (highest + 1) / (Math.max(peak, 9) + 1) * 108).toFixed(1);
     const steps = `${shown.map((sample) => `H${x(sample)}V${y(sample)}`).join('')}H600`;
     this.#line.setAttribute('d', `M0 ${y(shown[0])}${steps}`);
     this.#area.setAttribute('d', `M0 120${steps}V120Z`);
-    const last = shown.at(-1).highest;
-    const text = (highest) => (highest < 0) ? 'none' : highest;
-    this.#text.textContent = `now ${text(last)}, at most ${text(peak)} in the last 2 minutes`;
+    const text = ({ highest }) => (highest < 0) ? 'none' : highest;
+    const period = (seconds < MAX_SECONDS) ? `${Math.round(seconds)} s` : '2 minutes';
+    this.#text.textContent = `now ${text(shown.at(-1))}, at most ${text({ highest: peak })} in the last ${period}`;
   }
 }

@@ -46,7 +46,9 @@ class PageController {
 
 	private static final Duration PERIOD = Duration.ofMillis(100);
 
-	private static final Duration HEARTBEAT = Duration.ofSeconds(10);
+	private static final int HEARTBEAT = 100;
+
+	private static final Duration RETRY = Duration.ofSeconds(1);
 
 	private final SlotBoard board;
 
@@ -61,24 +63,26 @@ class PageController {
 
 	/**
 	 * Tells all there is, and then what changes. Changes are asked for when the viewer
-	 * has taken the ones before, so a slow one gets them together, later.
+	 * has taken those before, so that a slow one gets many at once and none is kept for
+	 * it.
 	 */
 	@GetMapping(path = "/events", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
 	Flux<ServerSentEvent<Update>> events() {
-		Flux<ServerSentEvent<Update>> updates = Flux.interval(Duration.ZERO, PERIOD)
+		return Flux.interval(Duration.ZERO, PERIOD)
 			.onBackpressureDrop()
 			.scan(Update.NONE, (last, tick) -> this.board.since(last.version()))
-			.filter((update) -> update.version() != update.since())
-			.map((update) -> ServerSentEvent.builder(update)
-				.event((update.since() < 0) ? "snapshot" : "change")
-				.retry(Duration.ofSeconds(1))
-				.build());
-		// A browser that has vanished is noticed when it is written to
-		Flux<ServerSentEvent<Update>> heartbeats = Flux.interval(HEARTBEAT)
-			.onBackpressureDrop()
-			.map((tick) -> ServerSentEvent.<Update>builder().comment("heartbeat").build());
-		// Without an end the web server would wait for one before it stops
-		return Flux.merge(updates, heartbeats).takeUntilOther(this.closing.asMono());
+			.skip(1)
+			.index()
+			// Now and then also if nothing has changed: to write is to notice who has
+			// gone
+			.filter((update) -> update.getT2().changed() || update.getT1() % HEARTBEAT == 0)
+			.map((update) -> toServerSentEvent(update.getT2()))
+			// Without an end the web server would wait for one before it stops
+			.takeUntilOther(this.closing.asMono());
+	}
+
+	private static ServerSentEvent<Update> toServerSentEvent(Update update) {
+		return ServerSentEvent.builder(update).event((update.since() < 0) ? "snapshot" : "change").retry(RETRY).build();
 	}
 
 	/**

@@ -213,6 +213,10 @@ class SlotBoard {
 		static final Update NONE = new Update(-1, -1, 0, "", new Totals(0, -1, 0, 0, 0), List.of(), List.of(),
 				List.of(), List.of());
 
+		boolean changed() {
+			return this.version != this.since;
+		}
+
 	}
 
 	record Totals(int connections, int highest, long given, long refused, long errors) {

@@ -42,7 +42,6 @@ import reactor.core.scheduler.Schedulers;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.annotation.Bean;
-import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
@@ -214,7 +213,6 @@ class ReadmeExamplesTests {
 
 	}
 
-	@Configuration(proxyBeanMethods = false)
 	static class UserTimeout {
 
 		@Bean
@@ -224,7 +222,6 @@ class ReadmeExamplesTests {
 
 	}
 
-	@Configuration(proxyBeanMethods = false)
 	static class OwnAllocator {
 
 		@Bean
@@ -234,7 +231,6 @@ class ReadmeExamplesTests {
 
 	}
 
-	@Configuration(proxyBeanMethods = false)
 	static class OwnSlots {
 
 		private final PriorityBlockingQueue<Integer> free = new PriorityBlockingQueue<>(List.of(0, 1, 2, 3));

@@ -1,0 +1,380 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+package io.callosum.sample;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.ConnectException;
+import java.net.HttpURLConnection;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.Socket;
+import java.net.URL;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+
+import com.jayway.jsonpath.JsonPath;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+
+import org.springframework.http.codec.ServerSentEvent;
+
+import io.callosum.sample.SlotBoard.Update;
+import io.callosum.server.CallosumConnection;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+/**
+ * What the page and the terminal are told over HTTP, and who else is told nothing.
+ */
+@ParameterizedClass(name = "native transport: {0}")
+@ValueSource(booleans = { true, false })
+class PageTests {
+
+	@Parameter
+	boolean nativeTransport;
+
+	private RunningSample sample;
+
+	@BeforeEach
+	void start() {
+		this.sample = new RunningSample(List.of(), "callosum.server.native-transport=" + this.nativeTransport,
+				"callosum.server.max-connections=300");
+	}
+
+	@AfterEach
+	void stop() throws IOException {
+		this.sample.close();
+	}
+
+	@Test
+	void aViewerIsToldAllThatThereIsAndThenWhatChanges() throws Exception {
+		this.sample.connect(2);
+		try (Viewer viewer = new Viewer()) {
+			viewer.readUntil((board) -> board.version >= 0);
+			assertThat(viewer.event).isEqualTo("snapshot");
+			assertThat(viewer.held).containsOnlyKeys(0, 1);
+			assertThat(viewer.events).containsExactly("request", "connected", "request", "connected");
+			Socket third = this.sample.connect();
+			viewer.readUntil((board) -> board.held.containsKey(2));
+			assertThat(viewer.event).isEqualTo("change");
+			third.close();
+			viewer.readUntil((board) -> !board.held.containsKey(2));
+			assertThat(viewer.held).containsOnlyKeys(0, 1);
+			assertThat(viewer.events).endsWith("request", "connected", "free");
+		}
+	}
+
+	@Test
+	void viewersThatComeAtAnyTimeEndWithTheSameAsTheServer() throws Exception {
+		ExecutorService executor = Executors.newCachedThreadPool();
+		try {
+			Future<?> churn = executor.submit((Callable<Void>) () -> {
+				Random random = new Random(1);
+				List<Socket> clients = new ArrayList<>();
+				for (int i = 0; i < 3000; i++) {
+					if (clients.size() > 60 || (!clients.isEmpty() && random.nextInt(3) == 0)) {
+						clients.remove(random.nextInt(clients.size())).close();
+					}
+					else {
+						clients.add(this.sample.connect());
+					}
+				}
+				return null;
+			});
+			List<Viewer> viewers = new ArrayList<>();
+			while (!churn.isDone()) {
+				if (viewers.size() < 20) {
+					viewers.add(new Viewer());
+				}
+				for (Viewer viewer : viewers) {
+					viewer.read();
+				}
+			}
+			churn.get();
+			Map<Integer, String> expected = new HashMap<>();
+			Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
+				expected.clear();
+				for (CallosumConnection connection : this.sample.server().connections()) {
+					expected.put(connection.slot(), connection.id());
+				}
+				return this.sample.bean(SlotBoard.class).since(-1).held().size() == expected.size();
+			});
+			long version = this.sample.bean(SlotBoard.class).since(-1).version();
+			for (Viewer viewer : viewers) {
+				viewer.readUntil((board) -> board.version >= version);
+				assertThat(viewer.held).isEqualTo(expected);
+				viewer.close();
+			}
+		}
+		finally {
+			executor.shutdownNow();
+		}
+	}
+
+	@Test
+	void aSlowViewerIsToldAllThatItHasMissedAtOnce() throws Exception {
+		BlockingQueue<Update> updates = new LinkedBlockingQueue<>();
+		BaseSubscriber<ServerSentEvent<Update>> viewer = new BaseSubscriber<>() {
+
+			@Override
+			protected void hookOnSubscribe(Subscription subscription) {
+				subscription.request(1);
+			}
+
+			@Override
+			protected void hookOnNext(ServerSentEvent<Update> event) {
+				updates.add(event.data());
+			}
+
+		};
+		this.sample.bean(PageController.class).events().subscribe(viewer);
+		Update snapshot = updates.poll(30, TimeUnit.SECONDS);
+		for (int i = 0; i < 200; i++) {
+			this.sample.connect().close();
+		}
+		SlotBoard board = this.sample.bean(SlotBoard.class);
+		Awaitility.await()
+			.atMost(Duration.ofSeconds(30))
+			.until(() -> board.since(-1).totals().given() == 200 && board.since(-1).held().isEmpty());
+		assertThat(updates).isEmpty();
+		viewer.request(1);
+		Update change = updates.poll(30, TimeUnit.SECONDS);
+		viewer.cancel();
+		assertThat(change.since()).isEqualTo(snapshot.version());
+		assertThat(change.totals().given()).isEqualTo(200);
+		assertThat(change.events()).hasSize(100);
+	}
+
+	@Test
+	void aRefusalWithoutAnEventIsToldToo() throws Exception {
+		this.sample.connect(300);
+		try (Viewer viewer = new Viewer(); Socket refused = this.sample.connectOnly()) {
+			assertThat(refused.getInputStream().read()).isEqualTo(-1);
+			viewer.readUntil((board) -> board.events.contains("refused"));
+			assertThat(viewer.lastData).contains("1 × max connections").contains("\"refused\":1");
+		}
+	}
+
+	@Test
+	void aTerminalIsShownTheConnections() throws Exception {
+		Socket client = this.sample.connect();
+		Response response = request("GET /connections", "Host: localhost:" + this.sample.httpPort());
+		assertThat(response.status()).isEqualTo(200);
+		assertThat(response.body().lines().toList().get(1))
+			.matches(" +0  127\\.0\\.0\\.1:" + client.getLocalPort() + " +\\d+ s  \\S+");
+	}
+
+	@Test
+	void thePagePushesAConnectionOff() throws Exception {
+		Socket client = this.sample.connect();
+		String id = id();
+		assertThat(delete(id, "localhost", "http://localhost:" + this.sample.httpPort())).isEqualTo(204);
+		assertThat(client.getInputStream().read()).isEqualTo(-1);
+		Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> this.sample.server().connections().isEmpty());
+		assertThat(delete(id, "localhost", "http://localhost:" + this.sample.httpPort())).isEqualTo(404);
+	}
+
+	@Test
+	void noOtherPagePushesAConnectionOff() throws Exception {
+		this.sample.connect();
+		String id = id();
+		int port = this.sample.httpPort();
+		assertThat(delete(id, "localhost", null)).isEqualTo(403);
+		for (String origin : List.of("null", "http://localhost", "http://localhost:" + (port + 1),
+				"https://localhost:" + port, "http://127.0.0.1:" + port, "http://example.com",
+				"http://localhost:" + port + ".example.com", "http://localhost:" + port + "/")) {
+			assertThat(delete(id, "localhost", origin)).as(origin).isEqualTo(403);
+		}
+		assertThat(delete(id, "example.com", "http://example.com:" + port)).isEqualTo(403);
+		assertThat(this.sample.server().connections()).hasSize(1);
+	}
+
+	@Test
+	void noOtherSiteReadsWhatThePageReads() throws Exception {
+		int port = this.sample.httpPort();
+		for (String path : List.of("/", "/events", "/connections", "/actuator/callosum")) {
+			assertThat(request("GET " + path, "Host: example.com:" + port).status()).as(path).isEqualTo(403);
+			assertThat(request("GET " + path, "Host: localhost:" + port, "Origin: http://example.com").status())
+				.as(path)
+				.isEqualTo(403);
+		}
+		assertThat(request("GET /", "Host: localhost:" + port).status()).isEqualTo(200);
+		assertThat(request("GET /", "Host: 127.0.0.1:" + port).status()).isEqualTo(200);
+	}
+
+	@Test
+	void thePageMayLoadNothingFromElsewhere() throws Exception {
+		Response page = request("GET /", "Host: localhost:" + this.sample.httpPort());
+		assertThat(page.head()).contains("Content-Security-Policy: default-src 'self'")
+			.contains("X-Content-Type-Options: nosniff");
+		assertThat(page.body()).contains("<title>Callosum</title>").doesNotContain("http:", "https:", "//");
+	}
+
+	@Test
+	void nobodyIsListenedToButThisMachine() throws Exception {
+		List<InetAddress> others = new ArrayList<>(List.of(InetAddress.getByName("127.0.0.2")));
+		NetworkInterface.networkInterfaces()
+			.flatMap(NetworkInterface::inetAddresses)
+			.filter((address) -> !address.getHostAddress().equals("127.0.0.1"))
+			.forEach(others::add);
+		for (InetAddress address : others) {
+			for (int port : List.of(this.sample.httpPort(), this.sample.port())) {
+				try (Socket socket = new Socket()) {
+					assertThatExceptionOfType(IOException.class).as(address + ":" + port)
+						.isThrownBy(() -> socket.connect(new InetSocketAddress(address, port), 5000))
+						.isInstanceOf(ConnectException.class);
+				}
+			}
+		}
+	}
+
+	@Test
+	void aViewerDoesNotDelayTheEndOfTheApplication() throws Exception {
+		try (Viewer viewer = new Viewer()) {
+			viewer.read();
+			long start = System.nanoTime();
+			this.sample.close();
+			assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
+			assertThat(viewer.read()).as("more of the stream").isFalse();
+		}
+	}
+
+	private String id() {
+		return this.sample.server().connections().iterator().next().id();
+	}
+
+	private int delete(String id, String host, String origin) throws IOException {
+		String hostHeader = "Host: " + host + ":" + this.sample.httpPort();
+		String request = "DELETE /connections/" + id;
+		return ((origin != null) ? request(request, hostHeader, "Origin: " + origin) : request(request, hostHeader))
+			.status();
+	}
+
+	/**
+	 * By hand, as HTTP clients choose some headers themselves.
+	 */
+	private Response request(String request, String... headers) throws IOException {
+		try (Socket socket = new Socket(InetAddress.getByName("127.0.0.1"), this.sample.httpPort())) {
+			socket.setSoTimeout(30_000);
+			socket.getOutputStream()
+				.write((request + " HTTP/1.1\r\n" + String.join("\r\n", headers) + "\r\nConnection: close\r\n\r\n")
+					.getBytes(StandardCharsets.US_ASCII));
+			String response = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+			int end = response.indexOf("\r\n\r\n");
+			return new Response(Integer.parseInt(response.split(" ")[1]), response.substring(0, end),
+					response.substring(end + 4));
+		}
+	}
+
+	private record Response(int status, String head, String body) {
+
+	}
+
+	/**
+	 * Does with the stream what the page does.
+	 */
+	private final class Viewer implements AutoCloseable {
+
+		private final HttpURLConnection connection;
+
+		private final BufferedReader in;
+
+		private final Map<Integer, String> held = new HashMap<>();
+
+		private final List<String> events = new ArrayList<>();
+
+		private long version = -1;
+
+		private String event;
+
+		private String lastData;
+
+		Viewer() throws IOException {
+			this.connection = (HttpURLConnection) new URL("http", "127.0.0.1", PageTests.this.sample.httpPort(),
+					"/events")
+				.openConnection();
+			this.connection.setReadTimeout(30_000);
+			this.in = new BufferedReader(
+					new InputStreamReader(this.connection.getInputStream(), StandardCharsets.UTF_8));
+		}
+
+		void readUntil(Predicate<Viewer> condition) throws IOException {
+			while (!condition.test(this)) {
+				assertThat(read()).as("more of the stream").isTrue();
+			}
+		}
+
+		boolean read() throws IOException {
+			String line = this.in.readLine();
+			while (line != null && !line.startsWith("data:")) {
+				this.event = line.startsWith("event:") ? line.substring(6) : this.event;
+				line = this.in.readLine();
+			}
+			if (line == null) {
+				return false;
+			}
+			this.lastData = line.substring(5);
+			apply(JsonPath.parse(this.lastData).json());
+			return true;
+		}
+
+		@SuppressWarnings("unchecked")
+		private void apply(Map<String, Object> update) {
+			assertThat(((Number) update.get("since")).longValue()).as("the version built on").isEqualTo(this.version);
+			this.version = ((Number) update.get("version")).longValue();
+			for (Map<String, Object> one : (List<Map<String, Object>>) update.get("held")) {
+				this.held.put((Integer) one.get("slot"), (String) one.get("id"));
+			}
+			for (Map<String, Object> one : (List<Map<String, Object>>) update.get("freed")) {
+				this.held.remove((Integer) one.get("slot"));
+			}
+			for (Map<String, Object> one : (List<Map<String, Object>>) update.get("events")) {
+				this.events.add((String) one.get("type"));
+			}
+		}
+
+		@Override
+		public void close() {
+			this.connection.disconnect();
+		}
+
+	}
+
+}
