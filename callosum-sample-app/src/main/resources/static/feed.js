@@ -1,7 +1,7 @@
 const TEXTS = {
-  request: ({ peer }) => `${peer} asks for a slot`,
-  connected: ({ slot, peer }) => `slot ${slot} is given to ${peer}`,
-  free: ({ slot, text }) => `slot ${slot} is free: ${text}`,
+  request: ({ peer }) => `from ${peer}`,
+  connected: ({ slot, peer }) => `slot ${slot} to ${peer}`,
+  free: ({ slot, text }) => `slot ${slot}, ${text}`,
   refused: ({ text }) => text,
   error: ({ text }) => text,
 };

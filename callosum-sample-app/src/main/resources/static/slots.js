@@ -141,12 +141,12 @@ class Tile {
 function duration(milliseconds) {
   const seconds = Math.max(0, Math.floor(milliseconds / 1000));
   if (seconds < 60) {
-    return `${seconds} s`;
+    return `${seconds}s`;
   }
   if (seconds < 3600) {
-    return `${Math.floor(seconds / 60)} min`;
+    return `${Math.floor(seconds / 60)}m`;
   }
-  return (seconds < 86400) ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+  return (seconds < 86400) ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86400)}d`;
 }
 
 function span(name, text) {

@@ -94,6 +94,12 @@ class ReadmeExamplesTests {
 	}
 
 	@Test
+	void everyFileThatTheReadmeLinksToIsThere() throws IOException {
+		Matcher links = Pattern.compile("]\\((?!https?:)([^)#]+)").matcher(Files.readString(ROOT.resolve("README.md")));
+		assertThat(links.results().map((link) -> ROOT.resolve(link.group(1)))).isNotEmpty().allMatch(Files::exists);
+	}
+
+	@Test
 	void anAllocatorOfTheApplicationsOwnGivesTheSlots() {
 		this.contextRunner.withUserConfiguration(OwnAllocator.class).run((context) -> {
 			assertThat(context).hasSingleBean(SlotAllocator.class);

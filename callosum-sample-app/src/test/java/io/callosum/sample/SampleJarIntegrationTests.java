@@ -19,9 +19,11 @@ package io.callosum.sample;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -47,6 +49,8 @@ class SampleJarIntegrationTests {
 
 	private static final Pattern STARTED = Pattern.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+)");
 
+	private static final Pattern HTTP_STARTED = Pattern.compile("Netty started on port (\\d+)");
+
 	@TempDir
 	private Path folder;
 
@@ -57,7 +61,7 @@ class SampleJarIntegrationTests {
 		Path log = this.folder.resolve("log");
 		Process process = start(option, log);
 		try {
-			int port = awaitPort(process, log);
+			int port = awaitPort(process, log, STARTED);
 			assertThat(Files.readString(log).contains("Starting AOT-processed"))
 				.isEqualTo(option.equals("-Dspring.aot.enabled=true"));
 			try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port)) {
@@ -67,6 +71,13 @@ class SampleJarIntegrationTests {
 				assertThat(in.readLine()).isEqualTo("0");
 				socket.getOutputStream().write("slot\n".getBytes(StandardCharsets.US_ASCII));
 				assertThat(in.readLine()).isEqualTo("slot 0");
+				if (!option.equals("-Dspring.main.web-application-type=none")) {
+					URL page = new URL("http", "127.0.0.1", awaitPort(process, log, HTTP_STARTED), "/");
+					try (InputStream html = page.openStream()) {
+						assertThat(new String(html.readAllBytes(), StandardCharsets.UTF_8))
+							.contains("<h1>Callosum</h1>");
+					}
+				}
 				// Nothing but the server keeps the JVM without a web server alive
 				assertThat(process.isAlive()).isTrue();
 				process.destroy();
@@ -90,11 +101,11 @@ class SampleJarIntegrationTests {
 		return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
 	}
 
-	private static int awaitPort(Process process, Path log) {
+	private static int awaitPort(Process process, Path log, Pattern pattern) {
 		return Awaitility.await("the server to start").atMost(Duration.ofMinutes(2)).until(() -> {
 			String text = Files.readString(log);
 			assertThat(process.isAlive()).as(text).isTrue();
-			Matcher matcher = STARTED.matcher(text);
+			Matcher matcher = pattern.matcher(text);
 			return matcher.find() ? Integer.parseInt(matcher.group(1)) : null;
 		}, (port) -> port != null);
 	}
