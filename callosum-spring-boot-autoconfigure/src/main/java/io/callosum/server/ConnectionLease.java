@@ -98,7 +98,7 @@ final class ConnectionLease {
 
 	private final Instant acceptedAt = Instant.now();
 
-	private final long acceptedNanos = System.nanoTime();
+	private final long acceptedNanos;
 
 	/**
 	 * The address that the limits count, {@code null} if the peer was gone already.
@@ -171,6 +171,7 @@ final class ConnectionLease {
 		this.admittedAddress = admittedAddress;
 		this.channel = channel;
 		this.id = id;
+		this.acceptedNanos = nanoTime();
 		this.serial = new SerialExecutor(run.events(), channel.eventLoop());
 		this.readAhead = new ReadAheadHandler(this);
 	}
@@ -180,7 +181,14 @@ final class ConnectionLease {
 	}
 
 	private Duration sinceAccepted() {
-		return Duration.ofNanos(System.nanoTime() - this.acceptedNanos);
+		return Duration.ofNanos(nanoTime() - this.acceptedNanos);
+	}
+
+	/**
+	 * Return the time of the clock that runs the timers of this connection.
+	 */
+	private long nanoTime() {
+		return this.channel.eventLoop().ticker().nanoTime();
 	}
 
 	ReadAheadHandler readAhead() {
@@ -236,7 +244,7 @@ final class ConnectionLease {
 		this.timeout = null;
 		this.operations = ChannelOperations.get(this.channel);
 		this.request = new SlotRequest(this.id, remoteAddress, localAddress);
-		this.deadline = System.nanoTime() + ServerRun.nanos(this.run.settings().slotTimeout);
+		this.deadline = nanoTime() + ServerRun.nanos(this.run.settings().slotTimeout);
 		if (!this.run.events().isOnEventLoop()) {
 			scheduleTimeout();
 		}
@@ -353,7 +361,7 @@ final class ConnectionLease {
 	 */
 	private void held() {
 		this.answering = false;
-		if (System.nanoTime() - this.deadline > 0) {
+		if (nanoTime() - this.deadline > 0) {
 			timedOut();
 		}
 		cancelTimeout();
@@ -400,7 +408,7 @@ final class ConnectionLease {
 
 	private void scheduleTimeout() {
 		if (this.timeout == null) {
-			long delay = this.deadline - System.nanoTime();
+			long delay = this.deadline - nanoTime();
 			try {
 				this.timeout = this.channel.eventLoop().schedule(this::timedOut, delay, TimeUnit.NANOSECONDS);
 			}
