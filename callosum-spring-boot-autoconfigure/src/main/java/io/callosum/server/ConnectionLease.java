@@ -28,6 +28,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 
@@ -78,6 +79,9 @@ final class ConnectionLease {
 
 	private static final AtomicReferenceFieldUpdater<ConnectionLease, Reason> REASON = AtomicReferenceFieldUpdater
 		.newUpdater(ConnectionLease.class, Reason.class, "reason");
+
+	private static final AtomicIntegerFieldUpdater<ConnectionLease> REFUSAL_TOLD = AtomicIntegerFieldUpdater
+		.newUpdater(ConnectionLease.class, "refusalTold");
 
 	/**
 	 * How long what a peer still sends is discarded once its answer is complete: closing
@@ -134,9 +138,9 @@ final class ConnectionLease {
 	private boolean allocated;
 
 	/**
-	 * Whether it was told why the connection is refused. Serial.
+	 * 1 when it was told, or is about to be, why the connection is refused.
 	 */
-	private boolean refusalTold;
+	private volatile int refusalTold;
 
 	/**
 	 * Whether the connection is refused for want of a slot. Serial.
@@ -384,10 +388,9 @@ final class ConnectionLease {
 		if (refused && cause instanceof NoSlotAvailableException) {
 			this.noSlotAvailable = true;
 		}
-		boolean told = this.refusalTold
-				|| (!refused && (this.reason == Reason.SLOT_TIMEOUT || this.reason == Reason.SERVER_STOPPED));
-		this.refusalTold = true;
-		if (!told && !(cause instanceof NoSlotAvailableException)) {
+		boolean toBeTold = !(cause instanceof NoSlotAvailableException)
+				&& (refused || this.reason != Reason.SERVER_STOPPED);
+		if (toBeTold && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
 			this.run.events().report(ErrorKind.SLOT_REQUEST, cause, this.id);
 		}
 		this.answering = false;
@@ -426,7 +429,7 @@ final class ConnectionLease {
 	}
 
 	private void timedOut() {
-		if (abandon(Reason.SLOT_TIMEOUT)) {
+		if (abandon(Reason.SLOT_TIMEOUT) && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
 			Duration slotTimeout = this.run.settings().slotTimeout;
 			this.run.events()
 				.report(ErrorKind.SLOT_TIMEOUT,
