@@ -21,6 +21,8 @@ import java.util.List;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -41,20 +43,38 @@ class ConnectionLifeModelTests {
 
 	private static final int MAX_ATTEMPTS = 2_000;
 
-	private final Logger logger = (Logger) LoggerFactory.getLogger("io.callosum");
+	/**
+	 * Nobody is to be told of failures by a log only.
+	 */
+	private static final List<String> LOGGERS = List.of("io.callosum.server.SerialExecutor", "io.netty", "reactor");
 
-	private final Level level = this.logger.getLevel();
+	private final ListAppender<ILoggingEvent> unexpected = new ListAppender<>();
 
 	@BeforeEach
 	void prepare() {
 		Schedulers.registerNonBlockingThreadPredicate((thread) -> SimulatedLoop.current() != null);
-		this.logger.setLevel(Level.OFF);
+		this.unexpected.start();
+		logger("io.callosum").setLevel(Level.OFF);
+		for (String name : LOGGERS) {
+			logger(name).setLevel(Level.WARN);
+			logger(name).setAdditive(false);
+			logger(name).addAppender(this.unexpected);
+		}
 	}
 
 	@AfterEach
 	void restore() {
-		this.logger.setLevel(this.level);
 		Schedulers.resetNonBlockingThreadPredicate();
+		logger("io.callosum").setLevel(null);
+		for (String name : LOGGERS) {
+			logger(name).setLevel(null);
+			logger(name).setAdditive(true);
+			logger(name).detachAppender(this.unexpected);
+		}
+	}
+
+	private static Logger logger(String name) {
+		return (Logger) LoggerFactory.getLogger(name);
 	}
 
 	@Test
@@ -70,7 +90,7 @@ class ConnectionLifeModelTests {
 		}
 	}
 
-	private static void verify(LifeSequence sequence, int number) {
+	private void verify(LifeSequence sequence, int number) {
 		if (failure(sequence, null) == null) {
 			return;
 		}
@@ -82,10 +102,11 @@ class ConnectionLifeModelTests {
 				+ String.join("\n", trace), failure);
 	}
 
-	private static Throwable failure(LifeSequence sequence, List<String> trace) {
+	private Throwable failure(LifeSequence sequence, List<String> trace) {
 		try {
+			this.unexpected.list.clear();
 			LifeSimulation.run(sequence, trace);
-			return null;
+			return this.unexpected.list.isEmpty() ? null : new AssertionError("logged: " + this.unexpected.list);
 		}
 		catch (Throwable ex) {
 			return ex;
@@ -95,7 +116,7 @@ class ConnectionLifeModelTests {
 	/**
 	 * Leave out steps as long as it fails without them.
 	 */
-	private static LifeSequence shrink(LifeSequence sequence) {
+	private LifeSequence shrink(LifeSequence sequence) {
 		LifeSequence shortest = sequence;
 		int attempts = 0;
 		for (int chunk = sequence.steps().size() / 2; chunk > 0; chunk /= 2) {

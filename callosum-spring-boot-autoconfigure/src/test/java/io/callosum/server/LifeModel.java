@@ -49,7 +49,11 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	static final long IDLE_TIMEOUT = Duration.ofSeconds(30).toNanos();
 
-	static final long LINGER = Duration.ofSeconds(1).toNanos();
+	static final long WRITE_TIMEOUT = Duration.ofSeconds(20).toNanos();
+
+	private static final long QUIET_PERIOD = Duration.ofSeconds(1).toNanos();
+
+	private static final long LINGER = Duration.ofSeconds(1).toNanos();
 
 	/**
 	 * So many bytes may lie unread until a peer that leaves is not noticed.
@@ -96,6 +100,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 	private int listenerFaults;
 
 	private boolean stopping;
+
+	private boolean draining;
 
 	private AssertionError violation;
 
@@ -145,8 +151,13 @@ final class LifeModel implements CallosumMetricsRecorder {
 		this.lives.forEach((life) -> life.possibleReasons.add(Reason.SERVER_STOPPED));
 	}
 
+	void draining() {
+		this.draining = true;
+	}
+
 	void stopped() {
 		this.stopping = false;
+		this.draining = false;
 		for (Life life : this.lives) {
 			verify(!life.run || life.isClosed(), life + " is open after the stop");
 			verify(!life.held || life.freed, life + " holds its slot after the stop");
@@ -438,12 +449,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 			if (isOpen) {
 				open++;
 				checkOpen(life);
-				if (!life.handlerEnded || life.stalled) {
-					life.lingersSince = null;
-				}
-				else if (life.lingersSince == null) {
-					life.lingersSince = now();
-				}
+				life.lingersSince = since(life.lingersSince, life.handlerEnded && !life.stalled);
+				life.quietSince = since(life.quietSince, this.draining && life.messagesSent == 0);
+				life.stalledSince = since(life.stalledSince, life.stalled && !life.broken && life.isWriting());
 			}
 			else if (life.run) {
 				checkClosed(life);
@@ -470,6 +478,14 @@ final class LifeModel implements CallosumMetricsRecorder {
 		throwViolation();
 	}
 
+	private Long since(Long since, boolean still) {
+		return (!still) ? null : (since != null) ? since : Long.valueOf(now());
+	}
+
+	private boolean isOver(Long since, long time) {
+		return since != null && now() - since >= time;
+	}
+
 	private void checkOpen(Life life) {
 		verify(life.admitted, life + " is over the limit, but open");
 		verify(life.requested, life + " was not asked for a slot");
@@ -478,8 +494,13 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!life.pending || now() - life.acceptedAt < SLOT_TIMEOUT, life + " is not timed out");
 		verify(!life.held || !life.channel.written().isEmpty() || life.stalled, life + " has no slot line");
 		verify(!life.closedByApplication, life + " is not closed by its application");
-		verify(life.lingersSince == null || now() - life.lingersSince < LINGER,
-				life + " is not closed after its handler has completed");
+		verify(!isOver(life.lingersSince, LINGER), life + " is not closed after its handler has completed");
+		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || life.stalled || life.handled || life.inbound,
+				life + " is not drained");
+		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || !life.demandsAll || life.inboundEnds == 1,
+				"what the peer of " + life + " sends is not ended while draining");
+		verify(!this.setup.writeTimeout() || !isOver(life.stalledSince, 2 * WRITE_TIMEOUT),
+				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
 		verify(!this.setup.idleTimeout() || life.handlerEnded || now() - life.channel.lastActivity() < IDLE_TIMEOUT,
 				life + " is idle for too long");
@@ -700,7 +721,12 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		boolean handlerCancelled;
 
+		/** Since when at least something is so, as far as could be seen. */
 		Long lingersSince;
+
+		Long quietSince;
+
+		Long stalledSince;
 
 		boolean closedByApplication;
 
@@ -727,6 +753,13 @@ final class LifeModel implements CallosumMetricsRecorder {
 			this.channel = channel;
 			this.loop = loop;
 			this.address = address;
+		}
+
+		/**
+		 * Return whether something is written that has not left.
+		 */
+		private boolean isWriting() {
+			return this.held && this.channel.bytes().length < this.appWritten.size() + (this.slot + "\r\n").length();
 		}
 
 		boolean isClosed() {

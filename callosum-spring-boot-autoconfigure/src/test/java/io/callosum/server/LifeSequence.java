@@ -100,7 +100,7 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	 */
 	enum Allocation {
 
-		NORMAL, NO_SLOT, FAIL, NEGATIVE, FAIL_ON_RELEASE
+		NORMAL, SLOW, NO_SLOT, FAIL, NEGATIVE, FAIL_ON_RELEASE
 
 	}
 
@@ -109,7 +109,8 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	 */
 	enum Act {
 
-		CLOSE, PEER_CLOSES, PEER_RESETS, WRITE, CLAIM, ANSWER, LET_OTHERS_RUN, STOP, STOP_GRACEFULLY, THROW, OVERFLOW
+		CLOSE, PEER_CLOSES, PEER_RESETS, WRITE, CLAIM, ANSWER, LET_OTHERS_RUN, TAKE_TIME, STOP, STOP_GRACEFULLY, THROW,
+		OVERFLOW
 
 	}
 
@@ -187,7 +188,7 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 		record Resume(int connection) implements Step {
 		}
 
-		record BreakDown(int connection) implements Step {
+		record BreakDown(int connection, boolean silently) implements Step {
 		}
 
 		record Advance(int millis) implements Step {
@@ -237,7 +238,7 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 				case 24 -> new Step.EndHandler(connection, chance(40));
 				case 25 -> new Step.Stall(connection);
 				case 26 -> new Step.Resume(connection);
-				case 27 -> new Step.BreakDown(connection);
+				case 27 -> new Step.BreakDown(connection, onLoop);
 				case 28, 29 -> new Step.Advance(pick(1, 250, 999, 1001, 3000));
 				case 30 -> new Step.Advance(pick(9_999, 10_001, 31_000));
 				case 31, 32 -> chance(60) ? new Step.Stop(pick(0, 0, 500, 1500, 5000)) : new Step.Start();
@@ -253,11 +254,11 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 
 		private Plan plan() {
 			return new Plan(
-					acts(10, Act.PEER_CLOSES, Act.PEER_RESETS, Act.ANSWER, Act.LET_OTHERS_RUN, Act.STOP,
+					acts(12, Act.TAKE_TIME, Act.PEER_CLOSES, Act.PEER_RESETS, Act.ANSWER, Act.LET_OTHERS_RUN, Act.STOP,
 							Act.STOP_GRACEFULLY),
 					reply(), between(0, 3), chance(85) ? Allocation.NORMAL : pick(Allocation.values()),
 					acts(30, Act.CLOSE, Act.PEER_CLOSES, Act.PEER_RESETS, Act.WRITE, Act.CLAIM, Act.CLAIM, Act.ANSWER,
-							Act.LET_OTHERS_RUN, Act.STOP, Act.STOP_GRACEFULLY, Act.THROW, Act.OVERFLOW),
+							Act.LET_OTHERS_RUN, Act.TAKE_TIME, Act.STOP, Act.STOP_GRACEFULLY, Act.THROW, Act.OVERFLOW),
 					chance(50) ? Handling.STAY : pick(Handling.values()), pick(0, 1, 2, 9, 9),
 					acts(35, Act.CLOSE, Act.ANSWER, Act.ANSWER, Act.LET_OTHERS_RUN, Act.STOP, Act.STOP_GRACEFULLY,
 							Act.THROW, Act.OVERFLOW),
@@ -266,13 +267,13 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 
 		private Reply reply() {
 			int roll = between(0, 99);
-			if (roll < 35) {
+			if (roll < 30) {
 				return Reply.NONE;
 			}
-			if (roll < 50) {
+			if (roll < 42) {
 				return Reply.HEAP;
 			}
-			if (roll < 70) {
+			if (roll < 72) {
 				return Reply.LATER;
 			}
 			return pick(Reply.values());

@@ -143,7 +143,7 @@ final class LifeSimulation implements SlotAllocator {
 			.maxConnectionsPerAddress(this.setup.maxPerAddress())
 			.slotTimeout(Duration.ofNanos(LifeModel.SLOT_TIMEOUT))
 			.idleTimeout(this.setup.idleTimeout() ? Duration.ofNanos(LifeModel.IDLE_TIMEOUT) : null)
-			.writeTimeout(this.setup.writeTimeout() ? Duration.ofSeconds(20) : null)
+			.writeTimeout(this.setup.writeTimeout() ? Duration.ofNanos(LifeModel.WRITE_TIMEOUT) : null)
 			.eventPublisher((event) -> publish((CallosumServerEvent) event));
 		if (this.setup.handler()) {
 			this.builder.connectionHandler(this::handle);
@@ -295,6 +295,7 @@ final class LifeSimulation implements SlotAllocator {
 			if (this.drainDeadline > this.ticker.nanoTime()) {
 				trace("the server drains");
 				this.run.drainConnections();
+				this.model.draining();
 			}
 		}
 		else if (this.phase == Phase.DRAINING && (this.run.isDone() || this.ticker.nanoTime() >= this.drainDeadline)) {
@@ -329,10 +330,14 @@ final class LifeSimulation implements SlotAllocator {
 			task.run();
 			return;
 		}
-		if (this.setup.threads() == Threads.EXECUTOR_THAT_REJECTS && this.random.nextInt(3) == 0) {
+		int roll = (this.setup.threads() == Threads.EXECUTOR_THAT_REJECTS) ? this.random.nextInt(4) : 4;
+		if (roll > 0) {
+			this.executorTasks.add(task);
+		}
+		if (roll < 2) {
+			// It may have taken the task nevertheless
 			throw new RejectedExecutionException("simulated");
 		}
-		this.executorTasks.add(task);
 	}
 
 	/**
@@ -439,7 +444,7 @@ final class LifeSimulation implements SlotAllocator {
 			with(resume.connection(), (script) -> true, (script) -> resume(script.life));
 		}
 		else if (step instanceof Step.BreakDown breakDown) {
-			with(breakDown.connection(), (script) -> true, (script) -> breakDown(script.life));
+			with(breakDown.connection(), (script) -> true, (script) -> breakDown(script.life, breakDown.silently()));
 		}
 		else if (step instanceof Step.Advance advance) {
 			advance(Duration.ofMillis(advance.millis()));
@@ -529,10 +534,16 @@ final class LifeSimulation implements SlotAllocator {
 		life.channel.peerResets();
 	}
 
-	private void breakDown(Life life) {
+	private void breakDown(Life life, boolean silently) {
 		life.broken = true;
-		life.possibleReasons.add(Reason.PEER_RESET);
-		life.channel.breakDown();
+		if (silently) {
+			life.possibleReasons.add(Reason.CONNECTION_FAILED);
+			life.channel.refuseWrites();
+		}
+		else {
+			life.possibleReasons.add(Reason.PEER_RESET);
+			life.channel.breakDown();
+		}
 	}
 
 	private void stall(Life life) {
@@ -633,16 +644,22 @@ final class LifeSimulation implements SlotAllocator {
 				case WRITE -> write(script, 10, false);
 				case CLAIM -> claimInListener(script);
 				case ANSWER -> answerAnother(event);
-				case LET_OTHERS_RUN -> {
-					for (int i = 0; i < 4; i++) {
-						runOne();
-					}
-				}
+				case LET_OTHERS_RUN -> letOthersRun();
+				case TAKE_TIME -> advance(Duration.ofSeconds(11));
 				case STOP -> stopInListener(Duration.ZERO);
 				case STOP_GRACEFULLY -> stopInListener(Duration.ofSeconds(4));
 				case THROW -> throw this.model.throwing(new IllegalStateException("simulated"), life, true);
 				case OVERFLOW -> throw this.model.throwing(new StackOverflowError("simulated"), life, true);
 			}
+		}
+	}
+
+	/**
+	 * Other threads get on while this one is not finished.
+	 */
+	private void letOthersRun() {
+		for (int i = 0; i < 4; i++) {
+			runOne();
 		}
 	}
 
@@ -763,6 +780,9 @@ final class LifeSimulation implements SlotAllocator {
 		Life life = script.life;
 		this.model.asked(life);
 		trace("    allocate for " + life);
+		if (script.plan.allocation() == Allocation.SLOW) {
+			letOthersRun();
+		}
 		if (script.plan.allocation() == Allocation.NO_SLOT || this.model.lowestFreeSlot() >= this.setup.maxSlots()) {
 			throw noSlot(life);
 		}
@@ -780,7 +800,11 @@ final class LifeSimulation implements SlotAllocator {
 		Life life = this.model.released(slot);
 		if (life != null) {
 			this.allocator.release(slot);
-			if (this.scripts.get(life.number - 1).plan.allocation() == Allocation.FAIL_ON_RELEASE) {
+			Allocation allocation = this.scripts.get(life.number - 1).plan.allocation();
+			if (allocation == Allocation.SLOW) {
+				letOthersRun();
+			}
+			if (allocation == Allocation.FAIL_ON_RELEASE) {
 				throw this.model.throwing(new IllegalStateException("simulated"), life, false);
 			}
 		}

@@ -71,6 +71,8 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 
 	private IOException failure;
 
+	private boolean refusingWrites;
+
 	/**
 	 * When bytes have moved last.
 	 */
@@ -122,6 +124,14 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	 */
 	void breakDown() {
 		this.failure = new IOException("Broken pipe");
+	}
+
+	/**
+	 * Whatever is written fails, as it does if a codec refuses it: the channel stays
+	 * open.
+	 */
+	void refuseWrites() {
+		this.refusingWrites = true;
 	}
 
 	boolean isStalled() {
@@ -208,6 +218,14 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 			queue.remove();
 			message = queue.current();
 		}
+	}
+
+	@Override
+	protected Object filterOutboundMessage(Object message) {
+		if (this.refusingWrites) {
+			throw new UnsupportedOperationException("simulated");
+		}
+		return message;
 	}
 
 	@Override
