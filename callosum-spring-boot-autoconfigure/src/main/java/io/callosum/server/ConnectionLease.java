@@ -28,6 +28,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 
@@ -79,6 +80,9 @@ final class ConnectionLease {
 	private static final AtomicReferenceFieldUpdater<ConnectionLease, Reason> REASON = AtomicReferenceFieldUpdater
 		.newUpdater(ConnectionLease.class, Reason.class, "reason");
 
+	private static final AtomicIntegerFieldUpdater<ConnectionLease> REFUSAL_TOLD = AtomicIntegerFieldUpdater
+		.newUpdater(ConnectionLease.class, "refusalTold");
+
 	/**
 	 * How long what a peer still sends is discarded once its answer is complete: closing
 	 * a socket with unread bytes resets it, and the peer may lose the answer.
@@ -98,7 +102,7 @@ final class ConnectionLease {
 
 	private final Instant acceptedAt = Instant.now();
 
-	private final long acceptedNanos = System.nanoTime();
+	private final long acceptedNanos;
 
 	/**
 	 * The address that the limits count, {@code null} if the peer was gone already.
@@ -134,9 +138,9 @@ final class ConnectionLease {
 	private boolean allocated;
 
 	/**
-	 * Whether it was told why the connection is refused. Serial.
+	 * 1 when it was told, or is about to be, why the connection is refused.
 	 */
-	private boolean refusalTold;
+	private volatile int refusalTold;
 
 	/**
 	 * Whether the connection is refused for want of a slot. Serial.
@@ -171,6 +175,7 @@ final class ConnectionLease {
 		this.admittedAddress = admittedAddress;
 		this.channel = channel;
 		this.id = id;
+		this.acceptedNanos = nanoTime();
 		this.serial = new SerialExecutor(run.events(), channel.eventLoop());
 		this.readAhead = new ReadAheadHandler(this);
 	}
@@ -180,7 +185,14 @@ final class ConnectionLease {
 	}
 
 	private Duration sinceAccepted() {
-		return Duration.ofNanos(System.nanoTime() - this.acceptedNanos);
+		return Duration.ofNanos(nanoTime() - this.acceptedNanos);
+	}
+
+	/**
+	 * Return the time of the clock that runs the timers of this connection.
+	 */
+	private long nanoTime() {
+		return this.channel.eventLoop().ticker().nanoTime();
 	}
 
 	ReadAheadHandler readAhead() {
@@ -236,7 +248,7 @@ final class ConnectionLease {
 		this.timeout = null;
 		this.operations = ChannelOperations.get(this.channel);
 		this.request = new SlotRequest(this.id, remoteAddress, localAddress);
-		this.deadline = System.nanoTime() + ServerRun.nanos(this.run.settings().slotTimeout);
+		this.deadline = nanoTime() + ServerRun.nanos(this.run.settings().slotTimeout);
 		if (!this.run.events().isOnEventLoop()) {
 			scheduleTimeout();
 		}
@@ -353,7 +365,7 @@ final class ConnectionLease {
 	 */
 	private void held() {
 		this.answering = false;
-		if (System.nanoTime() - this.deadline > 0) {
+		if (nanoTime() - this.deadline > 0) {
 			timedOut();
 		}
 		cancelTimeout();
@@ -376,10 +388,9 @@ final class ConnectionLease {
 		if (refused && cause instanceof NoSlotAvailableException) {
 			this.noSlotAvailable = true;
 		}
-		boolean told = this.refusalTold
-				|| (!refused && (this.reason == Reason.SLOT_TIMEOUT || this.reason == Reason.SERVER_STOPPED));
-		this.refusalTold = true;
-		if (!told && !(cause instanceof NoSlotAvailableException)) {
+		boolean toBeTold = !(cause instanceof NoSlotAvailableException)
+				&& (refused || this.reason != Reason.SERVER_STOPPED);
+		if (toBeTold && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
 			this.run.events().report(ErrorKind.SLOT_REQUEST, cause, this.id);
 		}
 		this.answering = false;
@@ -400,7 +411,7 @@ final class ConnectionLease {
 
 	private void scheduleTimeout() {
 		if (this.timeout == null) {
-			long delay = this.deadline - System.nanoTime();
+			long delay = this.deadline - nanoTime();
 			try {
 				this.timeout = this.channel.eventLoop().schedule(this::timedOut, delay, TimeUnit.NANOSECONDS);
 			}
@@ -418,7 +429,7 @@ final class ConnectionLease {
 	}
 
 	private void timedOut() {
-		if (abandon(Reason.SLOT_TIMEOUT)) {
+		if (abandon(Reason.SLOT_TIMEOUT) && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
 			Duration slotTimeout = this.run.settings().slotTimeout;
 			this.run.events()
 				.report(ErrorKind.SLOT_TIMEOUT,

@@ -290,7 +290,7 @@ final class ServerRun {
 	/**
 	 * Called on the event loop of a new channel, before anything has happened on it.
 	 */
-	private void accepted(Channel channel) {
+	void accepted(Channel channel) {
 		this.server.metrics().accepted();
 		SocketAddress remoteAddress = channel.remoteAddress();
 		RefusalReason refusal = this.limits.admit(remoteAddress);
@@ -411,15 +411,14 @@ final class ServerRun {
 		long listenerTimeout = LISTENER_TIMEOUT.toNanos() - (System.nanoTime() - passing);
 		if (this.drainDeadline - System.nanoTime() > 0) {
 			logger.info("Callosum server drains " + this.open.size() + " connections");
-			this.open.forEach(ConnectionLease::drain);
+			drainConnections();
 			if (!waitUntil(this.open::isEmpty, () -> this.drainDeadline)) {
 				logger.info("Callosum server closes " + this.open.size() + " connections that are not drained in time");
 			}
 		}
-		this.closing = true;
-		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
+		closeConnections();
 		long deadline = System.nanoTime() + listenerTimeout;
-		boolean inTime = waitUntil(() -> this.open.isEmpty() && !this.events.hasPendingErrors(), () -> deadline);
+		boolean inTime = waitUntil(this::isDone, () -> deadline);
 		if (!inTime) {
 			logger.warn("The Callosum server stops although listeners of " + this.open.size()
 					+ " connections have not returned within " + LISTENER_TIMEOUT.toSeconds() + " s");
@@ -428,7 +427,23 @@ final class ServerRun {
 		disposeLoops(inTime ? LOOP_TIMEOUT : HELD_LOOP_TIMEOUT);
 	}
 
-	private void end() {
+	void drainConnections() {
+		this.open.forEach(ConnectionLease::drain);
+	}
+
+	void closeConnections() {
+		this.closing = true;
+		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
+	}
+
+	/**
+	 * Return whether nothing is left of any connection.
+	 */
+	boolean isDone() {
+		return this.open.isEmpty() && !this.events.hasPendingErrors();
+	}
+
+	void end() {
 		this.over = true;
 		this.bound.countDown();
 		this.server.ended(this);

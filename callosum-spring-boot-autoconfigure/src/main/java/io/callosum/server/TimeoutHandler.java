@@ -25,6 +25,7 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.Ticker;
 import org.jspecify.annotations.Nullable;
 
 import io.callosum.server.SlotFreeEvent.Reason;
@@ -53,12 +54,14 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 
 	private final ChannelFutureListener writeListener = (write) -> written();
 
-	private long lastRead = System.nanoTime();
+	private final Ticker ticker;
+
+	private long lastRead;
 
 	/**
 	 * When bytes were written last, or began to wait.
 	 */
-	private long lastWrite = this.lastRead;
+	private long lastWrite;
 
 	/**
 	 * How much of the first message that waits had been written by then.
@@ -79,6 +82,9 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		this.lease = lease;
 		this.idleNanos = ServerRun.nanos(idleTimeout);
 		this.writeNanos = ServerRun.nanos(writeTimeout);
+		this.ticker = lease.channel().eventLoop().ticker();
+		this.lastRead = this.ticker.nanoTime();
+		this.lastWrite = this.lastRead;
 	}
 
 	@Override
@@ -96,7 +102,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 
 	@Override
 	public void channelRead(ChannelHandlerContext ctx, Object message) {
-		this.lastRead = System.nanoTime();
+		this.lastRead = this.ticker.nanoTime();
 		ctx.fireChannelRead(message);
 	}
 
@@ -109,14 +115,14 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	public void flush(ChannelHandlerContext ctx) {
 		ctx.flush();
 		if (this.writeNanos > 0 && this.writeCheck == null && isWaiting(ctx)) {
-			this.lastWrite = System.nanoTime();
+			this.lastWrite = this.ticker.nanoTime();
 			this.progress = progress(ctx);
 			scheduleWriteCheck(ctx);
 		}
 	}
 
 	private void written() {
-		this.lastWrite = System.nanoTime();
+		this.lastWrite = this.ticker.nanoTime();
 		this.progress = 0;
 	}
 
@@ -127,7 +133,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	private void checkIdle(ChannelHandlerContext ctx) {
 		observeProgress(ctx);
 		long last = (this.lastRead - this.lastWrite > 0) ? this.lastRead : this.lastWrite;
-		long left = this.idleNanos - (System.nanoTime() - last);
+		long left = this.idleNanos - (this.ticker.nanoTime() - last);
 		if (left <= 0) {
 			this.lease.close(Reason.IDLE_TIMEOUT);
 		}
@@ -145,7 +151,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		this.writeCheck = null;
 		if (isWaiting(ctx)) {
 			observeProgress(ctx);
-			if (System.nanoTime() - this.lastWrite >= this.writeNanos) {
+			if (this.ticker.nanoTime() - this.lastWrite >= this.writeNanos) {
 				this.lease.close(Reason.WRITE_TIMEOUT);
 			}
 			else {
@@ -158,7 +164,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		long progress = progress(ctx);
 		if (progress != this.progress) {
 			this.progress = progress;
-			this.lastWrite = System.nanoTime();
+			this.lastWrite = this.ticker.nanoTime();
 		}
 	}
 

@@ -1,0 +1,140 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.slf4j.LoggerFactory;
+import reactor.core.scheduler.Schedulers;
+
+/**
+ * Lets a great number of random things happen to connections, and compares what comes of
+ * them with a model of what is promised.
+ * <p>
+ * The seed of a sequence that fails is printed, with the fewest of its steps that still
+ * fail; {@code -Dcallosum.life.seed=} runs that one again, and
+ * {@code -Dcallosum.life.sequences=} says how many are run.
+ */
+class ConnectionLifeModelTests {
+
+	private static final int SEQUENCES = Integer.getInteger("callosum.life.sequences", 5_000);
+
+	private static final int MAX_ATTEMPTS = 2_000;
+
+	/**
+	 * Nobody is to be told of failures by a log only.
+	 */
+	private static final List<String> LOGGERS = List.of("io.callosum.server.SerialExecutor", "io.netty", "reactor");
+
+	private final ListAppender<ILoggingEvent> unexpected = new ListAppender<>();
+
+	@BeforeEach
+	void prepare() {
+		Schedulers.registerNonBlockingThreadPredicate((thread) -> SimulatedLoop.current() != null);
+		this.unexpected.start();
+		logger("io.callosum").setLevel(Level.OFF);
+		for (String name : LOGGERS) {
+			logger(name).setLevel(Level.WARN);
+			logger(name).setAdditive(false);
+			logger(name).addAppender(this.unexpected);
+		}
+	}
+
+	@AfterEach
+	void restore() {
+		Schedulers.resetNonBlockingThreadPredicate();
+		logger("io.callosum").setLevel(null);
+		for (String name : LOGGERS) {
+			logger(name).setLevel(null);
+			logger(name).setAdditive(true);
+			logger(name).detachAppender(this.unexpected);
+		}
+	}
+
+	private static Logger logger(String name) {
+		return (Logger) LoggerFactory.getLogger(name);
+	}
+
+	@Test
+	void everyLifeGoesAsPromised() {
+		Long seed = Long.getLong("callosum.life.seed");
+		if (seed != null) {
+			verify(LifeSequence.random(seed), 1);
+			return;
+		}
+		long first = System.nanoTime();
+		for (int i = 0; i < SEQUENCES; i++) {
+			verify(LifeSequence.random(first + i), i + 1);
+		}
+	}
+
+	private void verify(LifeSequence sequence, int number) {
+		if (failure(sequence, null) == null) {
+			return;
+		}
+		LifeSequence shortest = shrink(sequence);
+		List<String> trace = new ArrayList<>();
+		Throwable failure = failure(shortest, trace);
+		throw new AssertionError("Sequence " + number + " breaks a promise. With -Dcallosum.life.seed="
+				+ sequence.seed() + " it runs again; what fails of it:\n" + shortest + "\nWhat happens then:\n"
+				+ String.join("\n", trace), failure);
+	}
+
+	private Throwable failure(LifeSequence sequence, List<String> trace) {
+		try {
+			this.unexpected.list.clear();
+			LifeSimulation.run(sequence, trace);
+			return this.unexpected.list.isEmpty() ? null : new AssertionError("logged: " + this.unexpected.list);
+		}
+		catch (Throwable ex) {
+			return ex;
+		}
+	}
+
+	/**
+	 * Leave out steps as long as it fails without them.
+	 */
+	private LifeSequence shrink(LifeSequence sequence) {
+		LifeSequence shortest = sequence;
+		int attempts = 0;
+		for (int chunk = sequence.steps().size() / 2; chunk > 0; chunk /= 2) {
+			int from = 0;
+			while (from < shortest.steps().size() && attempts < MAX_ATTEMPTS) {
+				attempts++;
+				List<LifeSequence.Step> steps = new ArrayList<>(shortest.steps());
+				steps.subList(from, Math.min(from + chunk, steps.size())).clear();
+				LifeSequence shorter = shortest.with(steps);
+				if (failure(shorter, null) != null) {
+					shortest = shorter;
+				}
+				else {
+					from += chunk;
+				}
+			}
+		}
+		return shortest;
+	}
+
+}
