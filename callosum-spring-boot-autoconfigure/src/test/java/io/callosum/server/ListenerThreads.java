@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.Arguments;
 /**
  * Where listeners run. What is promised of events holds on all of these threads.
  */
-enum ListenerThreads {
+public enum ListenerThreads {
 
 	EVENT_LOOP, POOL;
 
@@ -36,11 +36,11 @@ enum ListenerThreads {
 		return thread;
 	});
 
-	CallosumServer.Builder applyTo(CallosumServer.Builder builder) {
+	public CallosumServer.Builder applyTo(CallosumServer.Builder builder) {
 		return (this == POOL) ? builder.listenerExecutor(pool) : builder;
 	}
 
-	static Stream<Arguments> onEveryTransport() {
+	public static Stream<Arguments> onEveryTransport() {
 		return Arrays.stream(Transport.values())
 			.flatMap((transport) -> Arrays.stream(values()).map((threads) -> Arguments.of(transport, threads)));
 	}

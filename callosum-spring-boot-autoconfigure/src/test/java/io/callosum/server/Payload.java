@@ -30,18 +30,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 /**
  * Bytes of which none may be lost, doubled or moved.
  */
-final class Payload {
+public final class Payload {
 
 	private Payload() {
 	}
 
-	static byte[] of(int length) {
+	public static byte[] of(int length) {
 		byte[] bytes = new byte[length];
 		new Random(length).nextBytes(bytes);
 		return bytes;
 	}
 
-	static void verify(byte[] actual, byte[] expected) {
+	public static void verify(byte[] actual, byte[] expected) {
 		assertThat(actual.length).as("length").isEqualTo(expected.length);
 		assertThat(Arrays.mismatch(actual, expected)).as("first wrong byte").isEqualTo(-1);
 	}
@@ -49,7 +49,7 @@ final class Payload {
 	/**
 	 * Takes all that comes.
 	 */
-	static final class Sink implements CoreSubscriber<byte[]> {
+	public static final class Sink implements CoreSubscriber<byte[]> {
 
 		private final ByteArrayOutputStream received = new ByteArrayOutputStream();
 
@@ -80,23 +80,23 @@ final class Payload {
 		/**
 		 * Completed with the error that ended it, or {@code null}.
 		 */
-		CompletableFuture<@Nullable Throwable> end() {
+		public CompletableFuture<@Nullable Throwable> end() {
 			return this.end;
 		}
 
-		byte[] received() {
+		public byte[] received() {
 			synchronized (this.received) {
 				return this.received.toByteArray();
 			}
 		}
 
-		int size() {
+		public int size() {
 			synchronized (this.received) {
 				return this.received.size();
 			}
 		}
 
-		void awaitAll(byte[] expected) {
+		public void awaitAll(byte[] expected) {
 			TestServer.await("all bytes", () -> assertThat(size()).isGreaterThanOrEqualTo(expected.length));
 			verify(received(), expected);
 		}

@@ -18,8 +18,10 @@ package io.callosum.server;
 
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
@@ -29,7 +31,7 @@ import org.springframework.context.ApplicationEventPublisher;
  * Records the events of a server, and passes each on to the listeners of a test, in the
  * order in which those were added, as Spring does.
  */
-final class RecordedEvents implements ApplicationEventPublisher {
+public final class RecordedEvents implements ApplicationEventPublisher {
 
 	private final List<CallosumServerEvent> events = new ArrayList<>();
 
@@ -44,7 +46,7 @@ final class RecordedEvents implements ApplicationEventPublisher {
 		this.listeners.forEach((listener) -> listener.accept(serverEvent));
 	}
 
-	<E extends CallosumServerEvent> RecordedEvents on(Class<E> type, Consumer<? super E> listener) {
+	public <E extends CallosumServerEvent> RecordedEvents on(Class<E> type, Consumer<? super E> listener) {
 		this.listeners.add((event) -> {
 			if (type.isInstance(event)) {
 				listener.accept(type.cast(event));
@@ -53,13 +55,13 @@ final class RecordedEvents implements ApplicationEventPublisher {
 		return this;
 	}
 
-	List<CallosumServerEvent> all() {
+	public List<CallosumServerEvent> all() {
 		synchronized (this.events) {
 			return List.copyOf(this.events);
 		}
 	}
 
-	<E extends CallosumServerEvent> List<E> of(Class<E> type) {
+	public <E extends CallosumServerEvent> List<E> of(Class<E> type) {
 		return all().stream().filter(type::isInstance).map(type::cast).toList();
 	}
 
@@ -67,7 +69,7 @@ final class RecordedEvents implements ApplicationEventPublisher {
 	 * Check what holds for the events of every server: each connection has its events in
 	 * order and once, and no slot has two holders at a time.
 	 */
-	void verifyOrder() {
+	public void verifyOrder() {
 		Map<String, String> last = new HashMap<>();
 		Map<Integer, String> holders = new HashMap<>();
 		for (CallosumServerEvent event : all()) {
@@ -90,6 +92,18 @@ final class RecordedEvents implements ApplicationEventPublisher {
 				}
 				holders.remove(free.getSlot(), id);
 			}
+		}
+	}
+
+	/**
+	 * Check that each connection of a server that has stopped has had its end.
+	 */
+	void verifyEnd() {
+		Set<String> open = new HashSet<>();
+		of(ConnectionEvent.class).forEach((event) -> open.add(event.getConnection().id()));
+		of(SlotFreeEvent.class).forEach((event) -> open.remove(event.getConnection().id()));
+		if (!open.isEmpty()) {
+			throw new AssertionError("No SlotFreeEvent of " + open);
 		}
 	}
 

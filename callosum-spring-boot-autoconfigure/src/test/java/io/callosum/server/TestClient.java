@@ -27,24 +27,33 @@ import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocket;
+
 /**
  * A blocking client with generous time-outs.
  */
-final class TestClient implements AutoCloseable {
+public final class TestClient implements AutoCloseable {
 
 	private static final int TIMEOUT_MILLIS = 30_000;
 
 	private final Socket socket;
 
-	TestClient(InetSocketAddress server) {
+	/**
+	 * What TLS, if there is any, goes through.
+	 */
+	private final Socket raw;
+
+	public TestClient(InetSocketAddress server) {
 		this(server, new Socket());
 	}
 
 	/**
 	 * Connect with a socket that has options of its own.
 	 */
-	TestClient(InetSocketAddress server, Socket socket) {
+	public TestClient(InetSocketAddress server, Socket socket) {
 		this.socket = socket;
+		this.raw = socket;
 		try {
 			this.socket.setSoTimeout(TIMEOUT_MILLIS);
 			this.socket.setTcpNoDelay(true);
@@ -58,11 +67,36 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	Socket socket() {
+	private TestClient(Socket socket, Socket raw) {
+		this.socket = socket;
+		this.raw = raw;
+	}
+
+	/**
+	 * Connect and shake hands. If that fails, the client finds its connection closed.
+	 */
+	static TestClient secure(InetSocketAddress server) {
+		TestClient client = new TestClient(server);
+		try {
+			SSLSocket socket = TestTls.layeredSocket(client.raw);
+			try {
+				socket.startHandshake();
+			}
+			catch (SSLException | SocketException ex) {
+				// The next read tells
+			}
+			return new TestClient(socket, client.raw);
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	public Socket socket() {
 		return this.socket;
 	}
 
-	int readSlot() {
+	public int readSlot() {
 		String line = readLine();
 		if (!line.matches("(0|[1-9][0-9]*)\r\n")) {
 			throw new AssertionError("Not a slot line: '" + line + "'");
@@ -73,7 +107,7 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Read up to the end of a line, which is part of the result.
 	 */
-	String readLine() {
+	public String readLine() {
 		StringBuilder line = new StringBuilder();
 		int read;
 		while ((read = read()) != -1) {
@@ -89,11 +123,11 @@ final class TestClient implements AutoCloseable {
 	 * Read one byte.
 	 * @return the byte, or -1 if the server has closed or reset the connection
 	 */
-	int read() {
+	public int read() {
 		try {
 			return this.socket.getInputStream().read();
 		}
-		catch (SocketException ex) {
+		catch (SocketException | SSLException ex) {
 			return -1;
 		}
 		catch (IOException ex) {
@@ -101,7 +135,7 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	byte[] read(int length) {
+	public byte[] read(int length) {
 		try {
 			return this.socket.getInputStream().readNBytes(length);
 		}
@@ -113,7 +147,7 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Read until the server closes its side.
 	 */
-	byte[] readAll() {
+	public byte[] readAll() {
 		try {
 			InputStream in = this.socket.getInputStream();
 			ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -125,15 +159,15 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	boolean isRefused() {
+	public boolean isRefused() {
 		return read() == -1;
 	}
 
-	TestClient send(String text) {
+	public TestClient send(String text) {
 		return send(text.getBytes(StandardCharsets.US_ASCII));
 	}
 
-	TestClient send(byte[] bytes) {
+	public TestClient send(byte[] bytes) {
 		try {
 			OutputStream out = this.socket.getOutputStream();
 			out.write(bytes);
@@ -161,14 +195,26 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Leave with an RST.
 	 */
-	void reset() {
+	public void reset() {
 		try {
-			this.socket.setSoLinger(true, 0);
+			this.raw.setSoLinger(true, 0);
 		}
 		catch (SocketException ex) {
 			// The server was faster
 		}
-		close();
+		cut();
+	}
+
+	/**
+	 * Leave with a FIN, or an RST if there are unread bytes, and without a word of TLS.
+	 */
+	public void cut() {
+		try {
+			this.raw.close();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
 	}
 
 }

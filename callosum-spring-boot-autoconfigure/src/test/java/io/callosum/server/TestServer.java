@@ -20,84 +20,105 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import io.netty.buffer.ByteBufAllocator;
-import io.netty.util.ResourceLeakDetector;
 import org.awaitility.Awaitility;
+import org.awaitility.core.ThrowingRunnable;
 import org.slf4j.LoggerFactory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * A server on an ephemeral port of the loopback interface, with its events recorded and
- * its slots counted. {@link #close()} checks what must hold at the end of every test:
- * nothing is left.
+ * its slots counted. {@link #close()} checks the {@link Invariants}, which hold at the
+ * end of every test.
  */
-final class TestServer implements AutoCloseable {
+public final class TestServer implements AutoCloseable {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-	private static final ListAppender<ILoggingEvent> leaks = new ListAppender<>();
-
-	static {
-		leaks.start();
-		((Logger) LoggerFactory.getLogger(ResourceLeakDetector.class)).addAppender(leaks);
-	}
+	private final Invariants invariants = new Invariants();
 
 	private final RecordedEvents events = new RecordedEvents();
-
-	private final CountingAllocator allocator = new CountingAllocator();
 
 	private final ListAppender<ILoggingEvent> log = new ListAppender<>();
 
 	private final List<TestClient> clients = new ArrayList<>();
 
+	private final Link link;
+
 	private final CallosumServer server;
 
-	private TestServer(CallosumServer.Builder builder, UnaryOperator<CallosumServer.Builder> customizer) {
+	private int nextSlot = -1;
+
+	private TestServer(Link link, UnaryOperator<CallosumServer.Builder> customizer) {
+		this.link = link;
 		this.log.start();
 		((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).addAppender(this.log);
-		this.server = customizer
-			.apply(builder.host("127.0.0.1").port(0).slotAllocator(this.allocator).eventPublisher(this.events))
-			.build();
+		CallosumServer.Builder builder = CallosumServer.builder()
+			.nativeTransport(link.transport().isNative())
+			.host("127.0.0.1")
+			.port(0)
+			.eventPublisher(this.events);
+		if (link.isSecure()) {
+			TestTls.secure(builder);
+		}
+		builder = customizer.apply(this.invariants.watch(builder));
+		if (builder.loopResources != null) {
+			this.invariants.loopsOutliveTheServer();
+		}
+		this.server = builder.metricsRecorder(this.invariants.counting(builder.metricsRecorder)).build();
 	}
 
 	/**
 	 * Create a server that is not started yet, so that a test can add its listeners.
 	 */
-	static TestServer create(Transport transport, UnaryOperator<CallosumServer.Builder> customizer) {
-		return new TestServer(CallosumServer.builder().nativeTransport(transport.isNative()), customizer);
+	public static TestServer create(Link link, UnaryOperator<CallosumServer.Builder> customizer) {
+		return new TestServer(link, customizer);
 	}
 
-	static TestServer create(Transport transport) {
+	public static TestServer create(Link link) {
+		return create(link, UnaryOperator.identity());
+	}
+
+	public static TestServer create(Transport transport, UnaryOperator<CallosumServer.Builder> customizer) {
+		return create(Link.plain(transport), customizer);
+	}
+
+	public static TestServer create(Transport transport) {
 		return create(transport, UnaryOperator.identity());
 	}
 
-	TestServer start() {
+	/**
+	 * Let {@link #close()} connect once more when everybody has left, and check the slot
+	 * that this connection is given.
+	 */
+	public TestServer expectNextSlot(int nextSlot) {
+		this.nextSlot = nextSlot;
+		return this;
+	}
+
+	public TestServer start() {
 		this.server.start();
 		return this;
 	}
 
-	CallosumServer server() {
+	public CallosumServer server() {
 		return this.server;
 	}
 
-	RecordedEvents events() {
+	public RecordedEvents events() {
 		return this.events;
 	}
 
 	/**
 	 * Return the messages logged at a level or above, in the form LEVEL message.
 	 */
-	List<String> logged(Level level) {
+	public List<String> logged(Level level) {
 		return List.copyOf(this.log.list)
 			.stream()
 			.filter((event) -> event.getLevel().isGreaterOrEqual(level))
@@ -110,15 +131,28 @@ final class TestServer implements AutoCloseable {
 	/**
 	 * Connect a client, which the server's {@link #close()} closes if the test has not.
 	 */
-	TestClient connect() {
+	public TestClient connect() {
+		if (!this.link.isSecure()) {
+			return connectRaw();
+		}
+		return add(TestClient.secure(this.server.address()));
+	}
+
+	/**
+	 * Connect a client that does not shake hands, although the server may want it.
+	 */
+	public TestClient connectRaw() {
 		return connect(new Socket());
 	}
 
 	/**
 	 * The same with a socket that has options of its own.
 	 */
-	TestClient connect(Socket socket) {
-		TestClient client = new TestClient(this.server.address(), socket);
+	public TestClient connect(Socket socket) {
+		return add(new TestClient(this.server.address(), socket));
+	}
+
+	private TestClient add(TestClient client) {
 		synchronized (this.clients) {
 			this.clients.add(client);
 		}
@@ -128,94 +162,74 @@ final class TestServer implements AutoCloseable {
 	/**
 	 * Let all clients leave.
 	 */
-	void closeClients() {
+	public void closeClients() {
 		synchronized (this.clients) {
 			this.clients.forEach(TestClient::close);
 			this.clients.clear();
 		}
 	}
 
-	int slotsInUse() {
-		return this.allocator.inUse.size();
+	public int slotsInUse() {
+		return this.invariants.slotsInUse().size();
 	}
 
 	/**
-	 * Wait until no slot is in use, and check that the next connection gets slot 0.
+	 * Return how often something was measured.
+	 * @param method the method of {@link CallosumMetricsRecorder} that was called
 	 */
-	void verifyNothingLeft() {
-		await("connections()", () -> assertThat(this.server.connections()).isEmpty());
-		assertThat(this.allocator.inUse).as("slots in use").isEmpty();
-		assertThat(this.allocator.errors).hasValue(0);
-		this.events.verifyOrder();
+	public int measured(String method) {
+		return this.invariants.measured(method);
 	}
 
-	void verifyNextSlotIsZero() {
-		try (TestClient client = new TestClient(this.server.address())) {
-			assertThat(client.readSlot()).as("next slot").isZero();
+	/**
+	 * Wait until so many connections hold a slot, and no other channel is open.
+	 */
+	public void awaitConnections(int expected) {
+		this.invariants.awaitConnections(this.server, expected);
+	}
+
+	/**
+	 * Wait until no connection, no open channel and no slot is left.
+	 */
+	public void verifyNothingLeft() {
+		this.invariants.verifyNobodyIsLeft(this.server);
+	}
+
+	/**
+	 * Check that the next connection gets slot 0, and wait until it has gone.
+	 */
+	public void verifyNextSlotIsZero() {
+		verifyNextSlot(0);
+	}
+
+	private void verifyNextSlot(int expected) {
+		try (TestClient client = connect()) {
+			assertThat(client.readSlot()).as("next slot").isEqualTo(expected);
 		}
 		await("connections()", () -> assertThat(this.server.connections()).isEmpty());
 	}
 
-	static void await(String what, org.awaitility.core.ThrowingRunnable assertion) {
+	public static void await(String what, ThrowingRunnable assertion) {
 		Awaitility.await(what).atMost(TIMEOUT).pollInterval(Duration.ofMillis(5)).untilAsserted(assertion);
 	}
 
 	@Override
 	public void close() {
 		try {
-			synchronized (this.clients) {
-				this.clients.forEach(TestClient::close);
-			}
+			closeClients();
 			if (this.server.isRunning()) {
-				await("connections()", () -> assertThat(this.server.connections()).isEmpty());
+				this.invariants.verifyNobodyIsLeft(this.server);
+				if (this.nextSlot >= 0) {
+					verifyNextSlot(this.nextSlot);
+				}
 			}
 			this.server.stop();
-			verifyNothingLeft();
-			verifyNoBufferLeaked();
+			this.invariants.verifyNothingIsLeft(this.server, this.events);
 		}
 		finally {
+			this.server.stop();
 			((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).detachAppender(this.log);
 		}
-	}
-
-	private static void verifyNoBufferLeaked() {
-		System.gc();
-		// The detector speaks when a buffer is allocated after the leaked one was
-		// collected
-		for (int i = 0; i < 16; i++) {
-			ByteBufAllocator.DEFAULT.buffer().release();
-		}
-		assertThat(leaks.list).extracting(ILoggingEvent::getFormattedMessage).isEmpty();
-	}
-
-	/**
-	 * Counts what it gives and gets back, on top of the default allocator.
-	 */
-	private static final class CountingAllocator implements SlotAllocator {
-
-		private final LowestSlotAllocator delegate = new LowestSlotAllocator();
-
-		private final Set<Integer> inUse = ConcurrentHashMap.newKeySet();
-
-		private final AtomicInteger errors = new AtomicInteger();
-
-		@Override
-		public int allocate(SlotRequest request) {
-			int slot = this.delegate.allocate(request);
-			if (!this.inUse.add(slot)) {
-				this.errors.incrementAndGet();
-			}
-			return slot;
-		}
-
-		@Override
-		public void release(int slot) {
-			if (!this.inUse.remove(slot)) {
-				this.errors.incrementAndGet();
-			}
-			this.delegate.release(slot);
-		}
-
 	}
 
 }

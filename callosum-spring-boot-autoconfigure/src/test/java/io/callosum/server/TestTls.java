@@ -52,24 +52,26 @@ import reactor.netty.tcp.SslProvider;
  * Certificates, and clients that use them. All are issued by the same authority, except
  * where noted.
  */
-final class TestTls {
+public final class TestTls {
 
-	static final X509Bundle AUTHORITY = authority("Right");
+	public static final X509Bundle AUTHORITY = authority("Right");
 
-	static final X509Bundle SERVER = issue("server", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle SERVER = issue("server", AUTHORITY, UnaryOperator.identity());
 
-	static final X509Bundle OTHER_SERVER = issue("other", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle OTHER_SERVER = issue("other", AUTHORITY, UnaryOperator.identity());
 
-	static final X509Bundle CLIENT = issue("client", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle CLIENT = issue("client", AUTHORITY, UnaryOperator.identity());
 
-	static final X509Bundle EXPIRED_CLIENT = issue("expired", AUTHORITY,
+	public static final X509Bundle EXPIRED_CLIENT = issue("expired", AUTHORITY,
 			(builder) -> builder.notBefore(Instant.now().minus(Duration.ofDays(2)))
 				.notAfter(Instant.now().minus(Duration.ofDays(1))));
 
 	/**
 	 * A client that another authority vouches for.
 	 */
-	static final X509Bundle WRONG_CLIENT = issue("wrong", authority("Wrong"), UnaryOperator.identity());
+	public static final X509Bundle WRONG_CLIENT = issue("wrong", authority("Wrong"), UnaryOperator.identity());
+
+	private static final SSLContext CONTEXT = context(null);
 
 	private TestTls() {
 	}
@@ -95,7 +97,7 @@ final class TestTls {
 		}
 	}
 
-	static SslProvider provider(X509Bundle certificate, ClientAuth clientAuth) {
+	public static SslProvider provider(X509Bundle certificate, ClientAuth clientAuth) {
 		try {
 			return SslProvider.builder()
 				.sslContext(SslContextBuilder.forServer(certificate.toKeyManagerFactory())
@@ -112,11 +114,11 @@ final class TestTls {
 	/**
 	 * Let a server use TLS.
 	 */
-	static CallosumServer.Builder secure(CallosumServer.Builder builder) {
+	public static CallosumServer.Builder secure(CallosumServer.Builder builder) {
 		return secure(builder, ClientAuth.NONE);
 	}
 
-	static CallosumServer.Builder secure(CallosumServer.Builder builder, ClientAuth clientAuth) {
+	public static CallosumServer.Builder secure(CallosumServer.Builder builder, ClientAuth clientAuth) {
 		SslProvider provider = provider(SERVER, clientAuth);
 		return builder.sslProviders((name) -> provider);
 	}
@@ -136,11 +138,11 @@ final class TestTls {
 	/**
 	 * Return a client's socket that is not connected yet.
 	 */
-	static SSLSocket socket() {
+	public static SSLSocket socket() {
 		return socket(null);
 	}
 
-	static SSLSocket socket(X509Bundle certificate, String... protocols) {
+	public static SSLSocket socket(X509Bundle certificate, String... protocols) {
 		try {
 			SSLSocket socket = (SSLSocket) context(certificate).getSocketFactory().createSocket();
 			if (protocols.length > 0) {
@@ -156,7 +158,7 @@ final class TestTls {
 	/**
 	 * Return a client's socket that asks for a server by its name.
 	 */
-	static SSLSocket socketFor(String serverName) {
+	public static SSLSocket socketFor(String serverName) {
 		SSLSocket socket = socket();
 		SSLParameters parameters = socket.getSSLParameters();
 		parameters.setServerNames(List.of(new SNIHostName(serverName)));
@@ -168,7 +170,7 @@ final class TestTls {
 	 * Return a client's socket that is connected, and keeps what it gets in its encrypted
 	 * form.
 	 */
-	static SSLSocket recordingSocket(InetSocketAddress server, ByteArrayOutputStream recorded) {
+	public static SSLSocket recordingSocket(InetSocketAddress server, ByteArrayOutputStream recorded) {
 		try {
 			Socket socket = new Socket() {
 
@@ -190,7 +192,7 @@ final class TestTls {
 	 * Return a client's socket that is connected, and sends what follows its first
 	 * message in one piece when the cork is pulled.
 	 */
-	static SSLSocket corkedSocket(InetSocketAddress server, Cork cork) throws IOException {
+	public static SSLSocket corkedSocket(InetSocketAddress server, Cork cork) throws IOException {
 		Socket socket = new Socket() {
 
 			@Override
@@ -207,14 +209,14 @@ final class TestTls {
 	 * Return a client's socket that encrypts what goes through another, which is
 	 * connected.
 	 */
-	static SSLSocket layeredSocket(Socket socket) throws IOException {
-		return (SSLSocket) context(null).getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
+	public static SSLSocket layeredSocket(Socket socket) throws IOException {
+		return (SSLSocket) CONTEXT.getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
 	}
 
 	/**
 	 * Return the first message of a client.
 	 */
-	static byte[] clientHello() {
+	public static byte[] clientHello() {
 		SSLEngine engine = context(null).createSSLEngine();
 		engine.setUseClientMode(true);
 		ByteBuffer message = ByteBuffer.allocate(engine.getSession().getPacketBufferSize());
@@ -232,7 +234,7 @@ final class TestTls {
 	/**
 	 * Shake hands, and return the name in the certificate that the server has shown.
 	 */
-	static String serverOf(SSLSocket socket) {
+	public static String serverOf(SSLSocket socket) {
 		try {
 			socket.startHandshake();
 			X509Certificate certificate = (X509Certificate) socket.getSession().getPeerCertificates()[0];
@@ -246,7 +248,7 @@ final class TestTls {
 	/**
 	 * Lets one message out, and keeps the others until it is pulled.
 	 */
-	static final class Cork extends OutputStream {
+	public static final class Cork extends OutputStream {
 
 		private final ByteArrayOutputStream kept = new ByteArrayOutputStream();
 
@@ -277,7 +279,7 @@ final class TestTls {
 			}
 		}
 
-		synchronized void pull() throws IOException {
+		public synchronized void pull() throws IOException {
 			this.pulled = true;
 			this.out.write(this.kept.toByteArray());
 		}

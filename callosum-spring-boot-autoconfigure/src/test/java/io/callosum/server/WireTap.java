@@ -37,7 +37,7 @@ import reactor.netty.tcp.TcpServer;
  * Sits between the server and its sockets: knows which channels are open, and counts what
  * the server takes from them.
  */
-final class WireTap implements CallosumTcpServerCustomizer {
+public final class WireTap implements CallosumTcpServerCustomizer {
 
 	private final Set<Channel> open = ConcurrentHashMap.newKeySet();
 
@@ -66,36 +66,36 @@ final class WireTap implements CallosumTcpServerCustomizer {
 	/**
 	 * Record what the server writes: the text of each write, and "flush".
 	 */
-	WireTap recordOutbound() {
+	public WireTap recordOutbound() {
 		this.recordOutbound = true;
 		return this;
 	}
 
-	List<String> outbound() {
+	public List<String> outbound() {
 		return this.outbound;
 	}
 
-	Set<Channel> openChannels() {
+	public Set<Channel> openChannels() {
 		return this.open;
 	}
 
-	int accepted() {
+	public int accepted() {
 		return this.accepted.get();
 	}
 
-	long bytesRead() {
+	public long bytesRead() {
 		return this.bytesRead.get();
 	}
 
-	int messagesRead() {
+	public int messagesRead() {
 		return this.messagesRead.get();
 	}
 
-	long capacityRead() {
+	public long capacityRead() {
 		return this.capacityRead.get();
 	}
 
-	void awaitBytesRead(long expected) {
+	public void awaitBytesRead(long expected) {
 		Awaitility.await("bytes read")
 			.atMost(Duration.ofSeconds(30))
 			.pollInterval(Duration.ofMillis(1))
@@ -105,7 +105,7 @@ final class WireTap implements CallosumTcpServerCustomizer {
 	/**
 	 * Wait until the server has read nothing for a while.
 	 */
-	void awaitStall() {
+	public void awaitStall() {
 		Awaitility.await("no more read")
 			.atMost(Duration.ofSeconds(30))
 			.pollInterval(Duration.ofMillis(20))

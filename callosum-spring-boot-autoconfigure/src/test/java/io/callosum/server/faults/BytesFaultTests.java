@@ -1,0 +1,225 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.io.IOException;
+import java.net.Socket;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Mono;
+
+import io.callosum.server.ConnectionEvent;
+import io.callosum.server.ConnectionHandler;
+import io.callosum.server.Link;
+import io.callosum.server.ListenerThreads;
+import io.callosum.server.Payload;
+import io.callosum.server.SlotFreeEvent;
+import io.callosum.server.SlotRequestEvent;
+import io.callosum.server.TestClient;
+import io.callosum.server.TestServer;
+import io.callosum.server.Transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Faults of those who read and write the bytes, or do not.
+ */
+class BytesFaultTests {
+
+	@FaultTest
+	void aPeerThatLeavesIsNoticedHoweverItLeavesAndWhoeverReadsItsBytes(Link link, Owner owner) {
+		try (TestServer server = TestServer.create(link, (builder) -> builder.connectionHandler(owner.handler))
+			.expectNextSlot(0)) {
+			server.events().on(ConnectionEvent.class, owner.listener);
+			server.start();
+			for (Departure departure : Departure.values()) {
+				for (int i = 0; i < 2; i++) {
+					TestClient client = server.connect();
+					assertThat(client.readSlot()).as(departure.name()).isZero();
+					departure.leave(client);
+					server.awaitConnections(0);
+				}
+			}
+			Faults.verifyNoError(server);
+		}
+	}
+
+	@FaultTest
+	void whereMoreLiesUnreadThanIsHeldThePeerIsGivenUpAtTheIdleTimeOut(Link link) {
+		try (TestServer server = TestServer
+			.create(link, (builder) -> builder.idleTimeout(Duration.ofMillis(500)).connectionHandler((connection) -> {
+				connection.inbound();
+				return Mono.never();
+			}))
+			.start()
+			.expectNextSlot(0)) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.send(new byte[300_000]);
+			Departure.HALF_CLOSE.leave(client);
+			TestServer.await("the end",
+					() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+						.extracting(SlotFreeEvent::getReason)
+						// Epoll reads to the end once the peer has closed
+						.isIn(SlotFreeEvent.Reason.IDLE_TIMEOUT, SlotFreeEvent.Reason.PEER_CLOSED));
+		}
+	}
+
+	@FaultTest
+	void aPeerThatNeverReadsIsGivenUpAtTheWriteTimeOutAndHasItsSlotFreed(Link link) throws IOException {
+		try (TestServer server = TestServer
+			.create(link, (builder) -> builder.writeTimeout(Duration.ofMillis(500))
+				.connectionHandler(
+						(connection) -> connection.outbound().sendByteArray(Mono.just(new byte[16_000_000])).then()))
+			.start()) {
+			for (int i = 0; i < 2; i++) {
+				TestClient client = server.connect();
+				assertThat(client.readSlot()).isZero();
+				TestServer.await("the end", () -> assertThat(server.slotsInUse()).isZero());
+				client.reset();
+			}
+			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(2)
+				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.WRITE_TIMEOUT));
+			server.expectNextSlot(0);
+		}
+	}
+
+	@FaultTest
+	void whatAPeerSendsBeforeItsSlotIsGivenIsNotLost(Link link, ListenerThreads threads) {
+		CompletableFuture<Integer> answer = new CompletableFuture<>();
+		byte[] bytes = Payload.of(500_000);
+		try (TestServer server = TestServer.create(link, (builder) -> threads.applyTo(builder.connectionHandler(
+				(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then())))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
+			server.start();
+			TestClient client = server.connect();
+			client.send(bytes);
+			answer.complete(0);
+			assertThat(client.readSlot()).isZero();
+			Payload.verify(client.read(bytes.length), bytes);
+			Faults.verifyNoError(server);
+			client.close();
+			server.verifyNothingLeft();
+			server.expectNextSlot(0);
+		}
+	}
+
+	@FaultTest
+	void aHandlerWhosePeerResetsInTheMiddleOfItsAnswerEndsAndIsNoError(Link link, ListenerThreads threads) {
+		byte[] answer = new byte[4_000_000];
+		try (TestServer server = TestServer
+			.create(link,
+					(builder) -> threads.applyTo(builder.connectionHandler(
+							(connection) -> connection.outbound().sendByteArray(Mono.just(answer)).then())))
+			.start()
+			.expectNextSlot(0)) {
+			for (int i = 0; i < 10; i++) {
+				TestClient client = server.connect();
+				assertThat(client.readSlot()).isZero();
+				client.read(1000 * i);
+				if (i % 2 == 0) {
+					client.reset();
+				}
+				else {
+					client.cut();
+				}
+				server.awaitConnections(0);
+			}
+			Faults.verifyNoError(server);
+		}
+	}
+
+	@FaultTest
+	void urgentDataIsNoFault(Transport transport) throws IOException {
+		try (TestServer server = TestServer
+			.create(transport,
+					(builder) -> builder.connectionHandler(
+							(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then()))
+			.start()
+			.expectNextSlot(0)) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			Socket socket = client.socket();
+			socket.sendUrgentData('!');
+			assertThat(client.send("hello\n").readLine()).endsWith("hello\n");
+			socket.sendUrgentData('!');
+			client.close();
+			server.awaitConnections(0);
+			Faults.verifyNoError(server);
+		}
+	}
+
+	/**
+	 * What the owner of the bytes does with them.
+	 */
+	enum Owner {
+
+		NOBODY(null, (event) -> {
+		}),
+
+		LISTENER_THAT_NEVER_SUBSCRIBES(null, (event) -> event.getConnection().inbound()),
+
+		LISTENER_THAT_NEVER_ASKS(null, (event) -> event.getConnection().inbound().receive().subscribe(new Silent())),
+
+		HANDLER_THAT_NEVER_CLAIMS((connection) -> Mono.never(), (event) -> {
+		}),
+
+		HANDLER_THAT_NEVER_ASKS((connection) -> {
+			connection.inbound().receive().subscribe(new Silent());
+			return Mono.never();
+		}, (event) -> {
+		}),
+
+		HANDLER_THAT_READS((connection) -> connection.inbound().receive().then(), (event) -> {
+		}),
+
+		HANDLER_THAT_ECHOES((connection) -> connection.outbound().send(connection.inbound().receive().retain()).then(),
+				(event) -> {
+				});
+
+		private final @Nullable ConnectionHandler handler;
+
+		private final Consumer<ConnectionEvent> listener;
+
+		Owner(@Nullable ConnectionHandler handler, Consumer<ConnectionEvent> listener) {
+			this.handler = handler;
+			this.listener = listener;
+		}
+
+	}
+
+	/**
+	 * Subscribes, and never asks for anything.
+	 */
+	private static final class Silent extends BaseSubscriber<Object> {
+
+		@Override
+		protected void hookOnSubscribe(Subscription subscription) {
+		}
+
+		@Override
+		protected void hookOnError(Throwable error) {
+		}
+
+	}
+
+}

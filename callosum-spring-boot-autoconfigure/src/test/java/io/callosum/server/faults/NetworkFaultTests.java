@@ -1,0 +1,118 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.NetworkInterface;
+import java.net.Socket;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Assumptions;
+
+import io.callosum.server.ConnectionEvent;
+import io.callosum.server.TestClient;
+import io.callosum.server.TestServer;
+import io.callosum.server.Transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Faults of addresses and families of them.
+ */
+class NetworkFaultTests {
+
+	@FaultTest
+	void aServerListensWhereItIsToldAndKnowsItsPeersByTheirAddress(Transport transport, Host host, Client client)
+			throws IOException {
+		Assumptions.assumeTrue(NetworkInterface.getByInetAddress(InetAddress.getByName("::1")) != null, "no IPv6");
+		try (TestServer server = TestServer.create(transport, (builder) -> builder.host(host.name)).start()) {
+			int port = server.server().address().getPort();
+			try (Socket socket = new Socket()) {
+				InetSocketAddress address = new InetSocketAddress(InetAddress.getByName(client.address), port);
+				if (!host.isReachedBy(client)) {
+					assertThat(reaches(socket, address)).isFalse();
+					return;
+				}
+				socket.connect(address);
+				TestClient connected = server.connect(socket);
+				assertThat(connected.readSlot()).isZero();
+				TestServer.await("connection", () -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(1));
+				InetSocketAddress remote = (InetSocketAddress) server.events()
+					.of(ConnectionEvent.class)
+					.get(0)
+					.getConnection()
+					.remoteAddress();
+				assertThat(remote.getAddress()).isEqualTo(InetAddress.getByName(client.address));
+				assertThat(remote.toString()).doesNotContain("ffff").doesNotContain("localhost");
+				assertThat(remote.getPort()).isEqualTo(socket.getLocalPort());
+			}
+			server.verifyNothingLeft();
+			Faults.verifyNoError(server);
+		}
+	}
+
+	private static boolean reaches(Socket socket, InetSocketAddress address) {
+		try {
+			socket.connect(address);
+			return true;
+		}
+		catch (IOException ex) {
+			return false;
+		}
+	}
+
+	/**
+	 * Where a server listens. Every address of IPv4 means those of IPv6 too.
+	 */
+	enum Host {
+
+		LOOPBACK("127.0.0.1"), LOOPBACK_6("::1"), EVERY("0.0.0.0"), EVERY_6("::"), UNSET(null);
+
+		private final @Nullable String name;
+
+		Host(@Nullable String name) {
+			this.name = name;
+		}
+
+		private boolean isReachedBy(Client client) {
+			return switch (this) {
+				case LOOPBACK -> client == Client.IPV4;
+				case LOOPBACK_6 -> client == Client.IPV6;
+				default -> true;
+			};
+		}
+
+	}
+
+	/**
+	 * Where a client comes from.
+	 */
+	enum Client {
+
+		IPV4("127.0.0.1"), IPV6("::1");
+
+		private final String address;
+
+		Client(String address) {
+			this.address = address;
+		}
+
+	}
+
+}
