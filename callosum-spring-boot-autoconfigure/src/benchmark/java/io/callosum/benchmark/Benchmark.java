@@ -31,7 +31,10 @@ final class Benchmark {
 		Report report = new Report(settings.directory());
 		for (String part : settings.parts()) {
 			switch (part) {
+				case "micro" -> new MicroBenchmark(settings, report).run();
 				case "connect" -> new ConnectBenchmark(settings, report).run();
+				case "idle" -> new IdleBenchmark(settings, report).run();
+				case "start" -> new StartBenchmark(settings, report).run();
 				default -> throw new IllegalArgumentException("There is no part '" + part + "'");
 			}
 		}

@@ -17,6 +17,7 @@
 package io.callosum.benchmark;
 
 import java.net.InetSocketAddress;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -57,9 +58,8 @@ final class CallosumRival {
 	private static <A extends SlotCounts> RunningServer start(Class<A> application, Transport transport,
 			String... arguments) {
 		SpringApplication springApplication = new SpringApplication(application);
-		springApplication
-			.setDefaultProperties(java.util.Map.of("callosum.server.port", 0, "callosum.server.worker-threads",
-					SocketOptions.WORKER_THREADS, "callosum.server.native-transport", transport == Transport.EPOLL));
+		springApplication.setDefaultProperties(Map.of("callosum.server.port", 0, "callosum.server.worker-threads",
+				SocketOptions.WORKER_THREADS, "callosum.server.native-transport", transport == Transport.EPOLL));
 		var context = springApplication.run(arguments);
 		InetSocketAddress address = Objects.requireNonNull(context.getBean(CallosumServer.class).address());
 		return new RunningServer(address.getPort(), context.getBean(application));

@@ -17,6 +17,7 @@
 package io.callosum.benchmark;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -24,6 +25,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.ToDoubleFunction;
+
+import org.jspecify.annotations.Nullable;
 
 import io.callosum.benchmark.ChildProcess.CpuTime;
 
@@ -101,7 +104,7 @@ final class ConnectBenchmark {
 
 	private long[] connect(ChildProcess client, String port, int connections) {
 		String answer = client.ask("connect " + port + " " + connections + " " + this.settings.inFlight());
-		return java.util.Arrays.stream(answer.split(" ")).mapToLong(Long::parseLong).toArray();
+		return Arrays.stream(answer.split(" ")).mapToLong(Long::parseLong).toArray();
 	}
 
 	/**
@@ -127,58 +130,59 @@ final class ConnectBenchmark {
 	}
 
 	private void report(Transport transport, Map<Rival, List<Round>> rounds, List<Map<String, Object>> results) {
-		List<List<String>> rows = new ArrayList<>();
-		rows.add(List.of("server", "CPU us/connection", "of it JIT", "x Netty", "x Reactor Netty", "connections/s",
-				"x Netty", "p50 us", "p99 us", "p99.9 us", "server core", "client core"));
+		List<List<String>> costs = new ArrayList<>();
+		costs.add(List.of("server", "CPU us/connection", "of it JIT", "x Netty", "x Reactor Netty"));
+		List<List<String>> times = new ArrayList<>();
+		times.add(List.of("server", "connections/s", "x Netty", "p50 us", "p99 us", "p99.9 us", "server's core",
+				"client's core"));
 		rounds.forEach((rival, own) -> {
 			Map<String, Object> result = new LinkedHashMap<>();
 			result.put("transport", transport.toString());
 			result.put("server", rival.toString());
 			result.put("rounds", own.size());
-			List<String> row = new ArrayList<>();
-			row.add(rival.title);
-			row.add(add(result, "cpuMicros", own, Round::cpuMicros, 1));
-			row.add(add(result, "compilerMicros", own, Round::compilerMicros, 1));
-			row.add(addRatio(result, "cpuRatioToNetty", own, rounds.get(Rival.NETTY), Round::cpuMicros));
-			row.add(addRatio(result, "cpuRatioToReactorNetty", own, rounds.get(Rival.REACTOR_NETTY), Round::cpuMicros));
-			row.add(add(result, "connectionsPerSecond", own, Round::connectionsPerSecond, 0));
-			row.add(addRatio(result, "connectionsPerSecondRatioToNetty", own, rounds.get(Rival.NETTY),
-					Round::connectionsPerSecond));
-			row.add(add(result, "p50Micros", own, Round::p50Micros, 0));
-			row.add(add(result, "p99Micros", own, Round::p99Micros, 0));
-			row.add(add(result, "p999Micros", own, Round::p999Micros, 0));
-			row.add(add(result, "serverLoad", own, Round::serverLoad, 2));
-			row.add(add(result, "clientLoad", own, Round::clientLoad, 2));
-			rows.add(row);
+			List<Round> netty = rounds.get(Rival.NETTY);
+			List<Round> reactorNetty = rounds.get(Rival.REACTOR_NETTY);
+			costs.add(List.of(rival.title, add(result, "cpuMicros", own, Round::cpuMicros, 1),
+					add(result, "compilerMicros", own, Round::compilerMicros, 1),
+					addRatio(result, "cpuRatioToNetty", own, netty, Round::cpuMicros),
+					addRatio(result, "cpuRatioToReactorNetty", own, reactorNetty, Round::cpuMicros)));
+			times.add(
+					List.of(rival.title, add(result, "connectionsPerSecond", own, Round::connectionsPerSecond, 0),
+							addRatio(result, "connectionsPerSecondRatioToNetty", own, netty,
+									Round::connectionsPerSecond),
+							add(result, "p50Micros", own, Round::p50Micros, 0),
+							add(result, "p99Micros", own, Round::p99Micros, 0),
+							add(result, "p999Micros", own, Round::p999Micros, 0),
+							add(result, "serverLoad", own, Round::serverLoad, 2),
+							add(result, "clientLoad", own, Round::clientLoad, 2)));
 			results.add(result);
 		});
-		this.report.table("Connect, read the slot, close: " + transport.name().toLowerCase(Locale.ROOT) + ", "
+		String title = "Connect, read the slot, close: " + transport.name().toLowerCase(Locale.ROOT) + ", "
 				+ this.settings.inFlight() + " in flight, " + this.settings.forks() + " x " + this.settings.rounds()
-				+ " rounds of " + this.settings.connections() + " connections, median (min .. max)", rows);
+				+ " rounds of " + this.settings.connections() + " connections, median (min .. max)";
+		this.report.table(title, costs);
+		this.report.table(title, times);
 	}
 
 	private static String add(Map<String, Object> result, String name, List<Round> rounds,
 			ToDoubleFunction<Round> figure, int decimals) {
-		Summary summary = Summary.of(rounds.stream().map(figure::applyAsDouble).toList());
+		Summary summary = Summary.of(figures(rounds, figure));
 		result.put(name, summary.toJson());
 		return summary.format(decimals);
 	}
 
-	/**
-	 * The ratios are those of each round, so that what disturbed it disturbed both.
-	 */
 	private static String addRatio(Map<String, Object> result, String name, List<Round> rounds,
-			@org.jspecify.annotations.Nullable List<Round> others, ToDoubleFunction<Round> figure) {
+			@Nullable List<Round> others, ToDoubleFunction<Round> figure) {
 		if (others == null) {
 			return "";
 		}
-		List<Double> ratios = new ArrayList<>();
-		for (int i = 0; i < rounds.size(); i++) {
-			ratios.add(figure.applyAsDouble(rounds.get(i)) / figure.applyAsDouble(others.get(i)));
-		}
-		Summary summary = Summary.of(ratios);
+		Summary summary = Summary.ofRatios(figures(rounds, figure), figures(others, figure));
 		result.put(name, summary.toJson());
 		return summary.format(2);
+	}
+
+	private static List<Double> figures(List<Round> rounds, ToDoubleFunction<Round> figure) {
+		return rounds.stream().map(figure::applyAsDouble).toList();
 	}
 
 	/**

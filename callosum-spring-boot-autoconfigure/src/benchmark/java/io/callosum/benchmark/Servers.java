@@ -18,6 +18,7 @@ package io.callosum.benchmark;
 
 import java.io.File;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -32,13 +33,20 @@ import java.util.stream.Collectors;
  */
 final class Servers {
 
+	private static final String SPRING_BOOT_JARS = "(spring-boot|spring-boot-autoconfigure"
+			+ "|spring-(core|beans|context|aop|expression)|snakeyaml|commons-logging|jspecify"
+			+ "|(logback|slf4j|log4j|jul|jakarta\\.annotation|micrometer-(commons|observation))[a-z0-9-]*)-[0-9].*\\.jar";
+
 	/**
 	 * What an application has that depends on the starter and nothing else.
 	 */
-	private static final Pattern STARTER = Pattern.compile("(classes|test-classes"
-			+ "|(spring-boot|spring-boot-autoconfigure|spring-(core|beans|context|aop|expression)|snakeyaml"
-			+ "|(logback|slf4j|log4j|jul|commons-logging|jakarta\\.annotation|jspecify|micrometer-(commons|observation)"
-			+ "|reactive-streams|reactor-core|reactor-netty-core|netty)[a-z0-9-]*)-[0-9].*\\.jar)");
+	static final Pattern STARTER = Pattern.compile("classes|test-classes|" + SPRING_BOOT_JARS
+			+ "|(reactive-streams|reactor-core|reactor-netty-core|netty)[a-z0-9-]*-[0-9].*\\.jar");
+
+	/**
+	 * What an application has that depends on Spring Boot and nothing else.
+	 */
+	static final Pattern SPRING_BOOT = Pattern.compile("test-classes|" + SPRING_BOOT_JARS);
 
 	private static final Pattern CLIENT = Pattern.compile("(test-classes|HdrHistogram-.*)");
 
@@ -46,7 +54,7 @@ final class Servers {
 	}
 
 	static ChildProcess startServer(Settings settings, Rival rival, Transport transport, List<String> options) {
-		List<String> all = new java.util.ArrayList<>(options);
+		List<String> all = new ArrayList<>(options);
 		// One processor: any other collector only has threads that wait for each other
 		all.addAll(List.of("-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(STARTER)));
 		return ChildProcess.start(log(settings, rival + "-" + transport),
@@ -68,7 +76,7 @@ final class Servers {
 			.collect(Collectors.joining(File.pathSeparator));
 	}
 
-	private static Path log(Settings settings, String name) {
+	static Path log(Settings settings, String name) {
 		return settings.directory().resolve("logs").resolve(name.toLowerCase(Locale.ROOT) + ".log");
 	}
 

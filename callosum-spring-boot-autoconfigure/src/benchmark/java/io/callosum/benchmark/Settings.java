@@ -74,6 +74,32 @@ record Settings(boolean quick, Path directory) {
 		return number("in-flight", 64, 64);
 	}
 
+	/**
+	 * Return how many idle connections to have, in ascending order.
+	 */
+	List<Integer> idleConnections() {
+		return list("idle-connections", this.quick ? "1000,5000" : "1000,5000,15000", Integer::valueOf);
+	}
+
+	int idleRounds() {
+		return number("idle-rounds", 3, 1);
+	}
+
+	/**
+	 * Return how often each application is started.
+	 */
+	int starts() {
+		return number("starts", 15, 3);
+	}
+
+	int microRounds() {
+		return number("micro-rounds", 3, 1);
+	}
+
+	int microIterationMillis() {
+		return number("micro-iteration-millis", 300, 50);
+	}
+
 	private int number(String name, int usual, int quick) {
 		return Integer.parseInt(property(name, String.valueOf(this.quick ? quick : usual)));
 	}

@@ -18,8 +18,11 @@ package io.callosum.benchmark;
 
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoubleBinaryOperator;
+import java.util.stream.IntStream;
 
 /**
  * The median of what was measured several times, and its spread.
@@ -35,6 +38,30 @@ record Summary(double median, double min, double max) {
 		int middle = sorted.length / 2;
 		double median = (sorted.length % 2 == 1) ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 		return new Summary(median, sorted[0], sorted[sorted.length - 1]);
+	}
+
+	/**
+	 * Summarize the ratios of each round, so that what disturbed a round disturbed both.
+	 */
+	static Summary ofRatios(List<Double> values, List<Double> others) {
+		return of(pairs(values, others, (value, other) -> value / other));
+	}
+
+	/**
+	 * Summarize the differences of each round.
+	 */
+	static Summary ofDifferences(List<Double> values, List<Double> others) {
+		return of(pairs(values, others, (value, other) -> value - other));
+	}
+
+	private static List<Double> pairs(List<Double> values, List<Double> others, DoubleBinaryOperator operator) {
+		return IntStream.range(0, values.size())
+			.mapToObj((i) -> operator.applyAsDouble(values.get(i), others.get(i)))
+			.toList();
+	}
+
+	Summary dividedBy(double divisor) {
+		return new Summary(this.median / divisor, this.min / divisor, this.max / divisor);
 	}
 
 	Map<String, Object> toJson() {
