@@ -16,6 +16,8 @@
 
 package io.callosum.benchmark;
 
+import java.time.Duration;
+
 /**
  * Runs the benchmarks, see the README beside them.
  *
@@ -27,6 +29,7 @@ final class Benchmark {
 	}
 
 	public static void main(String[] args) {
+		exitAfter(Duration.ofHours(1));
 		Settings settings = Settings.fromSystemProperties();
 		Report report = new Report(settings.directory());
 		for (String part : settings.parts()) {
@@ -38,6 +41,21 @@ final class Benchmark {
 				default -> throw new IllegalArgumentException("There is no part '" + part + "'");
 			}
 		}
+	}
+
+	private static void exitAfter(Duration timeout) {
+		Thread thread = new Thread(() -> {
+			try {
+				Thread.sleep(timeout.toMillis());
+				System.err.println("The benchmarks have not ended after " + timeout);
+				System.exit(1);
+			}
+			catch (InterruptedException ex) {
+				Thread.currentThread().interrupt();
+			}
+		}, "timeout");
+		thread.setDaemon(true);
+		thread.start();
 	}
 
 }

@@ -35,6 +35,11 @@ final class IdleBenchmark {
 
 	private static final int WARMUP = 500;
 
+	/**
+	 * Softly reachable is what start-up has left, which goes at some time or other.
+	 */
+	private static final List<String> SERVER_OPTIONS = List.of("-Xmx512m", "-XX:SoftRefLRUPolicyMSPerMB=0");
+
 	private final Settings settings;
 
 	private final Report report;
@@ -67,7 +72,7 @@ final class IdleBenchmark {
 
 	private void measure(Transport transport, Rival rival, List<Integer> sizes, Map<Case, Measured> measured) {
 		try (ChildProcess client = Servers.startClient(this.settings);
-				ChildProcess server = Servers.startServer(this.settings, rival, transport, List.of("-Xmx512m"))) {
+				ChildProcess server = Servers.startServer(this.settings, rival, transport, SERVER_OPTIONS)) {
 			String port = server.answer();
 			// What there is once, however many connections there are
 			client.ask("hold " + port + " " + WARMUP);

@@ -71,7 +71,7 @@ final class MicroBenchmark {
 			.param("held", sizes)
 			.threads(threads)
 			.forks(1)
-			.warmupIterations(3)
+			.warmupIterations(4)
 			.warmupTime(TimeValue.milliseconds(this.settings.microIterationMillis()))
 			.measurementIterations(4)
 			.measurementTime(TimeValue.milliseconds(this.settings.microIterationMillis()))

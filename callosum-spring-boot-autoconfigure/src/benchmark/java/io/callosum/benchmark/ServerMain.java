@@ -17,7 +17,6 @@
 package io.callosum.benchmark;
 
 import java.io.BufferedReader;
-import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
@@ -38,7 +37,7 @@ final class ServerMain {
 	private ServerMain() {
 	}
 
-	public static void main(String[] args) throws IOException {
+	public static void main(String[] args) throws Exception {
 		PrintStream answers = System.out;
 		System.setOut(System.err);
 		Rival rival = Rival.valueOf(args[0]);
@@ -57,9 +56,11 @@ final class ServerMain {
 		Runtime.getRuntime().halt(0);
 	}
 
-	private static long heapAfterGc() {
+	private static long heapAfterGc() throws InterruptedException {
 		for (int i = 0; i < 3; i++) {
 			System.gc();
+			// For what is only free once another thread has cleaned up
+			Thread.sleep(100);
 		}
 		return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
 	}

@@ -55,6 +55,7 @@ final class Servers {
 
 	static ChildProcess startServer(Settings settings, Rival rival, Transport transport, List<String> options) {
 		List<String> all = new ArrayList<>(options);
+		all.addAll(settings.serverOptions());
 		// One processor: any other collector only has threads that wait for each other
 		all.addAll(List.of("-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(STARTER)));
 		return ChildProcess.start(log(settings, rival + "-" + transport),

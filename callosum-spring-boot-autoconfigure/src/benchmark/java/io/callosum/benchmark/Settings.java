@@ -97,7 +97,15 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	int microIterationMillis() {
-		return number("micro-iteration-millis", 300, 50);
+		return number("micro-iteration-millis", 300, 100);
+	}
+
+	/**
+	 * Return more options of the servers' JVMs, such as those of a profiler.
+	 */
+	List<String> serverOptions() {
+		return property("server-options", "").isEmpty() ? List.of()
+				: List.of(property("server-options", "").split(" "));
 	}
 
 	private int number(String name, int usual, int quick) {

@@ -54,18 +54,21 @@ final class StartBenchmark {
 		}
 		List<List<String>> rows = new ArrayList<>();
 		List<Map<String, Object>> results = new ArrayList<>();
-		rows.add(List.of("application", "ms from the start of the JVM", "ms more than without auto-configuration",
-				"ms more than Spring Boot alone"));
+		rows.add(List.of("application", "ms from the start of the JVM", "ms more than Spring Boot alone",
+				"ms more than without auto-configuration", "ms more than with Reactor Netty"));
 		millis.forEach((variant, own) -> {
 			Summary started = Summary.of(own);
-			Summary share = Summary.ofDifferences(own, millis.getOrDefault(Variant.EXCLUDED, own));
-			Summary whole = Summary.ofDifferences(own, millis.getOrDefault(Variant.SPRING_BOOT, own));
-			rows.add(List.of(variant.title, started.format(0), share.format(0), whole.format(0)));
+			Summary overSpringBoot = Summary.ofDifferences(own, millis.getOrDefault(Variant.SPRING_BOOT, own));
+			Summary overExcluded = Summary.ofDifferences(own, millis.getOrDefault(Variant.EXCLUDED, own));
+			Summary overReactorNetty = Summary.ofDifferences(own, millis.getOrDefault(Variant.REACTOR_NETTY, own));
+			rows.add(List.of(variant.title, started.format(0), overSpringBoot.format(0), overExcluded.format(0),
+					overReactorNetty.format(0)));
 			Map<String, Object> result = new LinkedHashMap<>();
 			result.put("application", variant.toString());
 			result.put("startedMillis", started.toJson());
-			result.put("moreThanWithoutAutoConfigurationMillis", share.toJson());
-			result.put("moreThanSpringBootAloneMillis", whole.toJson());
+			result.put("moreThanSpringBootAloneMillis", overSpringBoot.toJson());
+			result.put("moreThanWithoutAutoConfigurationMillis", overExcluded.toJson());
+			result.put("moreThanWithReactorNettyMillis", overReactorNetty.toJson());
 			results.add(result);
 		});
 		this.report.table("Start: " + this.settings.starts() + " rounds, median (min .. max)", rows);
@@ -93,6 +96,10 @@ final class StartBenchmark {
 
 		EXCLUDED("the starter, its auto-configuration excluded", Servers.STARTER,
 				"--spring.autoconfigure.exclude=io.callosum.server.autoconfigure.CallosumServerAutoConfiguration"),
+
+		REACTOR_NETTY("the same, and a bean that is a bare Reactor Netty server", Servers.STARTER,
+				"--spring.autoconfigure.exclude=io.callosum.server.autoconfigure.CallosumServerAutoConfiguration",
+				"--benchmark.reactor-netty=true"),
 
 		STARTER("the starter", Servers.STARTER, "--callosum.server.port=0");
 

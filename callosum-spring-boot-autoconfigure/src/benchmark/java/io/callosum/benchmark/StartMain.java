@@ -20,6 +20,8 @@ import java.lang.management.ManagementFactory;
 
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 /**
@@ -47,6 +49,12 @@ final class StartMain {
 	@Configuration(proxyBeanMethods = false)
 	@EnableAutoConfiguration
 	static class Application {
+
+		@Bean
+		@ConditionalOnProperty("benchmark.reactor-netty")
+		Object reactorNetty() {
+			return ReactorNettyRival.start(Transport.EPOLL);
+		}
 
 	}
 
