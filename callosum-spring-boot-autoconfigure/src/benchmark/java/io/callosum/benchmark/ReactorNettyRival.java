@@ -1,0 +1,75 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.benchmark;
+
+import io.netty.buffer.ByteBufUtil;
+import io.netty.channel.ChannelOption;
+import org.reactivestreams.Publisher;
+import reactor.netty.DisposableServer;
+import reactor.netty.NettyInbound;
+import reactor.netty.NettyOutbound;
+import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.TcpServer;
+
+import io.callosum.benchmark.Rival.RunningServer;
+
+/**
+ * What one would write on Reactor Netty alone. It reads until the peer closes, and
+ * discards: without that, it would not notice on NIO that the peer has gone.
+ *
+ * @author The Callosum authors
+ */
+final class ReactorNettyRival {
+
+	private ReactorNettyRival() {
+	}
+
+	static RunningServer start(Transport transport) {
+		HeapSlots slots = new HeapSlots();
+		OptionTarget options = new OptionTarget(TcpServer.create()
+			.port(0)
+			.runOn(LoopResources.create("rival", 1, SocketOptions.WORKER_THREADS, true), transport == Transport.EPOLL)
+			.option(ChannelOption.SO_BACKLOG, SocketOptions.BACKLOG)
+			.handle((inbound, outbound) -> handle(inbound, outbound, slots)));
+		SocketOptions.ofConnections(transport, options);
+		DisposableServer server = options.tcpServer.bindNow();
+		return new RunningServer(server.port(), slots);
+	}
+
+	private static Publisher<Void> handle(NettyInbound inbound, NettyOutbound outbound, HeapSlots slots) {
+		int slot = slots.take();
+		inbound.withConnection((connection) -> connection.onDispose(() -> slots.free(slot)));
+		return outbound.sendObject(ByteBufUtil.writeAscii(outbound.alloc(), slot + "\r\n"))
+			.then(inbound.receive().then());
+	}
+
+	private static final class OptionTarget implements SocketOptions.Target {
+
+		private TcpServer tcpServer;
+
+		OptionTarget(TcpServer tcpServer) {
+			this.tcpServer = tcpServer;
+		}
+
+		@Override
+		public <T> void set(ChannelOption<T> option, T value) {
+			this.tcpServer = this.tcpServer.childOption(option, value);
+		}
+
+	}
+
+}

@@ -1,0 +1,68 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.benchmark;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.util.Locale;
+
+import org.springframework.boot.logging.LogLevel;
+import org.springframework.boot.logging.LoggingSystem;
+
+/**
+ * A server under test, in a process of its own. It is asked by lines on its standard
+ * input, answers by lines on its standard output, and ends with its standard input.
+ *
+ * @author The Callosum authors
+ */
+final class ServerMain {
+
+	private ServerMain() {
+	}
+
+	public static void main(String[] args) throws Exception {
+		PrintStream answers = System.out;
+		System.setOut(System.err);
+		Rival rival = Rival.valueOf(args[0]);
+		// Those without Spring Boot would log at the level DEBUG
+		LoggingSystem.get(ServerMain.class.getClassLoader()).setLogLevel(LoggingSystem.ROOT_LOGGER_NAME, LogLevel.INFO);
+		Rival.RunningServer server = rival.start.apply(Transport.valueOf(args[1].toUpperCase(Locale.ROOT)));
+		answers.println(server.port());
+		BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+		for (String question = questions.readLine(); question != null; question = questions.readLine()) {
+			switch (question) {
+				case "slots" -> answers.println(server.slots().taken() + " " + server.slots().freed());
+				case "heap" -> answers.println(heapAfterGc());
+				default -> throw new IllegalArgumentException(question);
+			}
+		}
+		Runtime.getRuntime().halt(0);
+	}
+
+	private static long heapAfterGc() throws InterruptedException {
+		for (int i = 0; i < 3; i++) {
+			System.gc();
+			// For what is only free once another thread has cleaned up
+			Thread.sleep(100);
+		}
+		return ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed();
+	}
+
+}
