@@ -122,6 +122,12 @@ final class ConnectionLease {
 	 */
 	private volatile @Nullable Reason reason;
 
+	/**
+	 * How many bytes have been written without a failure: the slot line, or none yet.
+	 * Event loop.
+	 */
+	private int bytesKnownToBeWritten;
+
 	private @Nullable ChannelOperations<?, ?> operations;
 
 	private @Nullable SlotRequest request;
@@ -454,11 +460,12 @@ final class ConnectionLease {
 	 */
 	private void writeSlotLine() {
 		LeasedConnection connection = connection();
-		ChannelFuture written = this.channel
-			.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), connection.slot() + "\r\n"));
+		String slotLine = connection.slot() + "\r\n";
+		ChannelFuture written = this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), slotLine));
 		connection.slotLineIssued();
 		written.addListener((ChannelFuture write) -> {
 			if (write.isSuccess()) {
+				this.bytesKnownToBeWritten = slotLine.length();
 				this.serial.execute(this::connected);
 			}
 			else {
@@ -641,6 +648,10 @@ final class ConnectionLease {
 	 * the failure of any later write has the cause.
 	 */
 	private boolean hasWriteFailed() {
+		if (this.readAhead.bytesSent() == this.bytesKnownToBeWritten) {
+			// The usual case, which does not need an exception to be made
+			return false;
+		}
 		ChannelPromise promise = this.channel.newPromise();
 		this.channel.unsafe().write(Unpooled.EMPTY_BUFFER, promise);
 		Throwable failure = promise.cause();
@@ -707,7 +718,9 @@ final class ConnectionLease {
 			this.counted = false;
 			this.run.limits().release(this.admittedAddress);
 		}
-		this.run.server().slots().leave(this);
+		if (this.state == State.ENDED) {
+			this.run.server().slots().leave(connection().slot(), this);
+		}
 		if (this.gone && !this.answering) {
 			this.run.remove(this);
 			if (this.answering) {
@@ -768,6 +781,17 @@ final class ConnectionLease {
 
 	boolean isBeingFreed() {
 		return this.state == State.FREEING;
+	}
+
+	/**
+	 * The slot may have its next holder.
+	 */
+	void freed() {
+		this.state = State.FREED;
+	}
+
+	boolean isFreed() {
+		return this.state == State.FREED || this.state == State.ENDED;
 	}
 
 	void addSuccessor(ConnectionLease lease) {
@@ -842,6 +866,11 @@ final class ConnectionLease {
 		 * The connection is gone, the event that says so is being published.
 		 */
 		FREEING,
+
+		/**
+		 * The slot may have its next holder, and is about to be released.
+		 */
+		FREED,
 
 		/**
 		 * The slot is back.

@@ -27,6 +27,7 @@ import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
+import reactor.netty.NettyPipeline;
 import reactor.util.context.Context;
 
 /**
@@ -70,6 +71,10 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 		ReadAheadHandler readAhead = this.lease.readAhead();
 		readAhead.claimedBy(this);
 		if (this.lease.channel().isActive()) {
+			this.lease.channel()
+				.pipeline()
+				.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum",
+						new CodecFailureHandler(readAhead));
 			this.lease.operations().receiveObject().subscribe(this);
 		}
 		else {

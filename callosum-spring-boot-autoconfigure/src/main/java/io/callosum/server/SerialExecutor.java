@@ -45,7 +45,7 @@ final class SerialExecutor implements Executor, Runnable {
 	private @Nullable Queue<Runnable> waiting;
 
 	/**
-	 * Whether {@link #run()} is running or about to. Guarded by this.
+	 * Whether a task is running or about to. Guarded by this.
 	 */
 	private boolean active;
 
@@ -56,17 +56,22 @@ final class SerialExecutor implements Executor, Runnable {
 
 	@Override
 	public void execute(Runnable task) {
+		boolean here = this.events.isOnEventLoop() && this.eventLoop.inEventLoop();
 		synchronized (this) {
-			if (this.waiting == null) {
-				this.waiting = new ArrayDeque<>(4);
+			if (this.active || !here) {
+				if (this.waiting == null) {
+					this.waiting = new ArrayDeque<>(4);
+				}
+				this.waiting.add(task);
 			}
-			this.waiting.add(task);
 			if (this.active) {
 				return;
 			}
 			this.active = true;
 		}
-		if (this.events.isOnEventLoop() && this.eventLoop.inEventLoop()) {
+		if (here) {
+			// The usual case, which needs no queue
+			run(task);
 			run();
 		}
 		else {
@@ -76,15 +81,18 @@ final class SerialExecutor implements Executor, Runnable {
 
 	@Override
 	public void run() {
-		Runnable task = next();
-		while (task != null) {
-			try {
-				task.run();
-			}
-			catch (Throwable ex) {
-				logger.error("Unexpected failure in the life of a connection", ex);
-			}
-			task = next();
+		Runnable task;
+		while ((task = next()) != null) {
+			run(task);
+		}
+	}
+
+	private static void run(Runnable task) {
+		try {
+			task.run();
+		}
+		catch (Throwable ex) {
+			logger.error("Unexpected failure in the life of a connection", ex);
 		}
 	}
 

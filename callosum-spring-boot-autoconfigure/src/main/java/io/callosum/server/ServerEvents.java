@@ -64,9 +64,9 @@ final class ServerEvents {
 	private final ThreadPoolExecutor ownThread;
 
 	/**
-	 * Set while this thread runs user code on behalf of this server.
+	 * Whether this thread runs user code on behalf of this server.
 	 */
-	private final ThreadLocal<Boolean> inUserCode = new ThreadLocal<>();
+	private final ThreadLocal<Boolean> inUserCode = ThreadLocal.withInitial(() -> Boolean.FALSE);
 
 	private final Map<ErrorKind, ThrottledLog> errorLogs = new EnumMap<>(ErrorKind.class);
 
@@ -182,9 +182,8 @@ final class ServerEvents {
 			return unwrap(ex);
 		}
 		finally {
-			if (outer == null) {
-				this.inUserCode.remove();
-			}
+			// Not removed: creating it anew for each event would cost more than the rest
+			this.inUserCode.set(outer);
 		}
 	}
 
@@ -198,7 +197,7 @@ final class ServerEvents {
 	}
 
 	boolean isInUserCode() {
-		return this.inUserCode.get() != null;
+		return this.inUserCode.get();
 	}
 
 	/**

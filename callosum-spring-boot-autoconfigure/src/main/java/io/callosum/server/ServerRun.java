@@ -306,10 +306,7 @@ final class ServerRun {
 		// Named as one of Reactor Netty's own: addHandlerFirst() adds codecs behind
 		// those,
 		// and before this one they would miss what was read ahead
-		channel.pipeline()
-			.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead())
-			.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum",
-					new CodecFailureHandler(lease.readAhead()));
+		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead());
 		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
 			channel.pipeline()
 				.addFirst("callosum.timeout",

@@ -18,9 +18,8 @@ package io.callosum.server;
 
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicReference;
@@ -36,11 +35,6 @@ final class SlotTable {
 	private final ConcurrentMap<Integer, ConnectionLease> holders = new ConcurrentHashMap<>();
 
 	/**
-	 * Leases whose slot may have its next holder, and whose end is not complete yet.
-	 */
-	private final Set<ConnectionLease> leaving = ConcurrentHashMap.newKeySet();
-
-	/**
 	 * Make a lease the holder of a slot.
 	 * @param slot the slot
 	 * @param lease the lease
@@ -52,7 +46,7 @@ final class SlotTable {
 		}
 		AtomicReference<Result> result = new AtomicReference<>(Result.TAKEN);
 		this.holders.compute(slot, (key, holder) -> {
-			if (holder == null) {
+			if (holder == null || holder.isFreed()) {
 				result.set(Result.HELD);
 				return lease;
 			}
@@ -66,29 +60,36 @@ final class SlotTable {
 	}
 
 	@Nullable ConnectionLease holder(int slot) {
-		return this.holders.get(slot);
+		ConnectionLease holder = this.holders.get(slot);
+		return (holder != null && !holder.isFreed()) ? holder : null;
 	}
 
 	/**
 	 * End the hold on a slot. The first of those that wait for it holds it from now on.
-	 * The lease stays among the {@link #connections()} until {@link #leave}.
+	 * Until there is another, the lease stays among the {@link #connections()}, up to
+	 * {@link #leave}.
 	 * @param slot the slot
 	 * @param lease the lease that holds it
 	 */
 	void free(int slot, ConnectionLease lease) {
-		this.leaving.add(lease);
 		List<ConnectionLease> successors = new ArrayList<>(0);
 		this.holders.compute(slot, (key, holder) -> {
 			successors.addAll(lease.removeSuccessors());
-			return successors.isEmpty() ? null : successors.get(0);
+			lease.freed();
+			return successors.isEmpty() ? holder : successors.get(0);
 		});
 		for (int i = 0; i < successors.size(); i++) {
 			successors.get(i).waited(slot, i == 0);
 		}
 	}
 
-	void leave(ConnectionLease lease) {
-		this.leaving.remove(lease);
+	/**
+	 * Forget a lease that has freed its slot.
+	 * @param slot the slot
+	 * @param lease the lease that held it
+	 */
+	void leave(int slot, ConnectionLease lease) {
+		this.holders.remove(slot, lease);
 	}
 
 	/**
@@ -96,19 +97,11 @@ final class SlotTable {
 	 * @return an unmodifiable collection
 	 */
 	Collection<CallosumConnection> connections() {
-		TreeMap<Integer, CallosumConnection> connections = new TreeMap<>();
-		// First those that leave, so that one is not missed that starts to meanwhile
-		collect(this.holders.values(), connections);
-		collect(this.leaving, connections);
-		collect(this.holders.values(), connections);
-		return List.copyOf(connections.values());
-	}
-
-	private static void collect(Collection<ConnectionLease> leases, TreeMap<Integer, CallosumConnection> connections) {
-		for (ConnectionLease lease : leases) {
-			CallosumConnection connection = lease.connection();
-			connections.put(connection.slot(), connection);
-		}
+		return this.holders.values()
+			.stream()
+			.<CallosumConnection>map(ConnectionLease::connection)
+			.sorted(Comparator.comparingInt(CallosumConnection::slot))
+			.toList();
 	}
 
 	/**

@@ -35,6 +35,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 import ch.qos.logback.classic.Level;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import org.junit.jupiter.api.AfterEach;
@@ -489,8 +490,13 @@ class InboundBytesTests {
 			for (CallosumConnection connection : current.get().server().connections()) {
 				try {
 					if (!written.contains(connection.id())) {
-						connection.outbound().sendString(Mono.just("X")).then().subscribe(null, (ex) -> {
-						});
+						// Not a pooled buffer: of a connection that closes in this very
+						// moment, Reactor Netty does not release it
+						connection.outbound()
+							.sendObject(Unpooled.wrappedBuffer(new byte[] { 'X' }))
+							.then()
+							.subscribe(null, (ex) -> {
+							});
 						written.add(connection.id());
 					}
 				}
