@@ -19,14 +19,15 @@ package io.callosum.server;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.SocketOption;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.Map;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
-import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.socket.nio.NioChannelOption;
+import io.netty.channel.unix.IntegerUnixChannelOption;
 import jdk.net.ExtendedSocketOptions;
 import reactor.netty.tcp.TcpServer;
 
@@ -48,36 +49,46 @@ record KeepAlive(Duration idle, Duration interval, int count) {
 	}
 
 	/**
-	 * Set the options by the names of the transport: another transport's would be warned
-	 * of for each connection.
+	 * Set the options, by the names of the transport: another transport's would be warned
+	 * of. On the listening socket where that is possible: Linux lets the accepted ones
+	 * inherit them, which spares each connection as many system calls.
 	 */
 	TcpServer applyTo(TcpServer tcpServer, Class<? extends Channel> channelType) {
-		TcpServer server = tcpServer.childOption(ChannelOption.SO_KEEPALIVE, true);
 		if (channelType.getName().startsWith("io.netty.channel.epoll.")) {
-			return server.childOption(EpollChannelOption.TCP_KEEPIDLE, seconds(this.idle))
-				.childOption(EpollChannelOption.TCP_KEEPINTVL, seconds(this.interval))
-				.childOption(EpollChannelOption.TCP_KEEPCNT, this.count);
+			return tcpServer.option(EpollOptions.SO_KEEPALIVE, 1)
+				.option(EpollOptions.TCP_KEEPIDLE, seconds(this.idle))
+				.option(EpollOptions.TCP_KEEPINTVL, seconds(this.interval))
+				.option(EpollOptions.TCP_KEEPCNT, this.count);
 		}
+		TcpServer server = tcpServer.childOption(ChannelOption.SO_KEEPALIVE, true);
 		if (channelType.getName().startsWith("io.netty.channel.socket.nio.")) {
 			for (Map.Entry<SocketOption<Integer>, Integer> option : Map
 				.of(ExtendedSocketOptions.TCP_KEEPIDLE, seconds(this.idle), ExtendedSocketOptions.TCP_KEEPINTERVAL,
 						seconds(this.interval), ExtendedSocketOptions.TCP_KEEPCOUNT, this.count)
 				.entrySet()) {
-				if (isSupported(option.getKey())) {
-					server = server.childOption(NioChannelOption.of(option.getKey()), option.getValue());
-				}
+				server = applyTo(server, option.getKey(), option.getValue());
 			}
 		}
 		return server;
 	}
 
-	private static boolean isSupported(SocketOption<?> option) {
-		try (SocketChannel channel = SocketChannel.open()) {
-			return channel.supportedOptions().contains(option);
+	private static TcpServer applyTo(TcpServer tcpServer, SocketOption<Integer> option, int value) {
+		try (ServerSocketChannel listening = ServerSocketChannel.open();
+				SocketChannel accepted = SocketChannel.open()) {
+			ChannelOption<Integer> channelOption = NioChannelOption.of(option);
+			if (isLinux() && listening.supportedOptions().contains(option)) {
+				return tcpServer.option(channelOption, value);
+			}
+			return accepted.supportedOptions().contains(option) ? tcpServer.childOption(channelOption, value)
+					: tcpServer;
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
+	}
+
+	private static boolean isLinux() {
+		return System.getProperty("os.name", "").startsWith("Linux");
 	}
 
 	private static void check(String name, Duration duration) {
@@ -88,6 +99,27 @@ record KeepAlive(Duration idle, Duration interval, int count) {
 
 	private static int seconds(Duration duration) {
 		return (int) duration.toSeconds();
+	}
+
+	/**
+	 * The options of a listening socket, for which Netty has no names of its own. In a
+	 * class of its own, because only Linux has the transport.
+	 */
+	private static final class EpollOptions {
+
+		private static final int SOL_SOCKET = 1;
+
+		private static final int IPPROTO_TCP = 6;
+
+		static final ChannelOption<Integer> SO_KEEPALIVE = new IntegerUnixChannelOption("SO_KEEPALIVE", SOL_SOCKET, 9);
+
+		static final ChannelOption<Integer> TCP_KEEPIDLE = new IntegerUnixChannelOption("TCP_KEEPIDLE", IPPROTO_TCP, 4);
+
+		static final ChannelOption<Integer> TCP_KEEPINTVL = new IntegerUnixChannelOption("TCP_KEEPINTVL", IPPROTO_TCP,
+				5);
+
+		static final ChannelOption<Integer> TCP_KEEPCNT = new IntegerUnixChannelOption("TCP_KEEPCNT", IPPROTO_TCP, 6);
+
 	}
 
 }

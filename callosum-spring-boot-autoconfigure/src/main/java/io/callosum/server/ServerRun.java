@@ -223,7 +223,9 @@ final class ServerRun {
 				: new InetSocketAddress(this.settings.port);
 		TcpServer tcpServer = TcpServer.create()
 			.bindAddress(() -> address)
-			.option(ChannelOption.SO_BACKLOG, this.settings.backlog);
+			.option(ChannelOption.SO_BACKLOG, this.settings.backlog)
+			// Netty has set it when the channel is created, Reactor Netty would again
+			.childOption(ChannelOption.TCP_NODELAY, null);
 		if (this.settings.keepAlive != null) {
 			tcpServer = this.settings.keepAlive.applyTo(tcpServer,
 					this.loops.onChannelClass(SocketChannel.class, this.loops.onServer(this.settings.nativeTransport)));

@@ -99,6 +99,7 @@ class KeepAliveTests {
 		try (TestServer server = TestServer.create(this.transport, customizer)) {
 			Channel channel = connect(server);
 			assertThat(channel.config().getOption(ChannelOption.SO_KEEPALIVE)).isEqualTo(enabled);
+			assertThat(channel.config().getOption(ChannelOption.TCP_NODELAY)).isTrue();
 			Map<String, Integer> options = this.transport.isNative()
 					? Map.of("idle", channel.config().getOption(EpollChannelOption.TCP_KEEPIDLE), "interval",
 							channel.config().getOption(EpollChannelOption.TCP_KEEPINTVL), "count",
