@@ -16,13 +16,11 @@
 
 package io.callosum.server;
 
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
-import java.util.concurrent.atomic.AtomicReference;
 
 import org.jspecify.annotations.Nullable;
 
@@ -41,22 +39,24 @@ final class SlotTable {
 	 * @return what became of it
 	 */
 	Result hold(int slot, ConnectionLease lease) {
-		if (this.holders.putIfAbsent(slot, lease) == null) {
-			return Result.HELD;
+		while (true) {
+			ConnectionLease holder = this.holders.putIfAbsent(slot, lease);
+			if (holder == null) {
+				return Result.HELD;
+			}
+			synchronized (holder) {
+				if (holder.isBeingFreed()) {
+					holder.addSuccessor(lease);
+					return Result.WAITING;
+				}
+				if (!holder.isFreed()) {
+					return Result.TAKEN;
+				}
+				if (this.holders.replace(slot, holder, lease)) {
+					return Result.HELD;
+				}
+			}
 		}
-		AtomicReference<Result> result = new AtomicReference<>(Result.TAKEN);
-		this.holders.compute(slot, (key, holder) -> {
-			if (holder == null || holder.isFreed()) {
-				result.set(Result.HELD);
-				return lease;
-			}
-			if (holder.isBeingFreed()) {
-				holder.addSuccessor(lease);
-				result.set(Result.WAITING);
-			}
-			return holder;
-		});
-		return result.get();
 	}
 
 	@Nullable ConnectionLease holder(int slot) {
@@ -72,12 +72,14 @@ final class SlotTable {
 	 * @param lease the lease that holds it
 	 */
 	void free(int slot, ConnectionLease lease) {
-		List<ConnectionLease> successors = new ArrayList<>(0);
-		this.holders.compute(slot, (key, holder) -> {
-			successors.addAll(lease.removeSuccessors());
+		List<ConnectionLease> successors;
+		synchronized (lease) {
+			successors = lease.removeSuccessors();
+			if (!successors.isEmpty()) {
+				this.holders.replace(slot, lease, successors.get(0));
+			}
 			lease.freed();
-			return successors.isEmpty() ? holder : successors.get(0);
-		});
+		}
 		for (int i = 0; i < successors.size(); i++) {
 			successors.get(i).waited(slot, i == 0);
 		}
