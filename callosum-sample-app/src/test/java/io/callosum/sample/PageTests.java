@@ -86,6 +86,7 @@ class PageTests {
 	@Test
 	void aViewerIsToldAllThatThereIsAndThenWhatChanges() throws Exception {
 		this.sample.connect(2);
+		awaitHeld(2);
 		try (Viewer viewer = new Viewer()) {
 			viewer.readUntil((board) -> board.version >= 0);
 			assertThat(viewer.event).isEqualTo("snapshot");
@@ -195,6 +196,7 @@ class PageTests {
 	@Test
 	void aTerminalIsShownTheConnections() throws Exception {
 		Socket client = this.sample.connect();
+		awaitHeld(1);
 		Response response = request("GET /connections", "Host: localhost:" + this.sample.httpPort());
 		assertThat(response.status()).isEqualTo(200);
 		assertThat(response.body().lines().toList().get(1))
@@ -274,6 +276,14 @@ class PageTests {
 			assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(20));
 			assertThat(viewer.read()).as("more of the stream").isFalse();
 		}
+	}
+
+	/**
+	 * A client may know its slot before the listeners do.
+	 */
+	private void awaitHeld(int count) {
+		SlotBoard board = this.sample.bean(SlotBoard.class);
+		Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> board.since(-1).held().size() == count);
 	}
 
 	private String id() {
