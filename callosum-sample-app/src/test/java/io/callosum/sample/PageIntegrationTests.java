@@ -134,6 +134,7 @@ class PageIntegrationTests {
 		awaitSlots();
 		assertThat(slots()).containsOnlyKeys(0, 2);
 		assertThat(clients.get(1).getInputStream().read()).isEqualTo(-1);
+		assertThat(browser.run("return document.activeElement.innerText")).isEqualTo("1\nfree");
 		browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
 		assertThat(focused()).isEqualTo("Close connection in slot 2");
 		assertThat(browser.console()).isEmpty();
