@@ -346,7 +346,10 @@ class PageTests {
 		}
 
 		void readUntil(Predicate<Viewer> condition) throws IOException {
+			// Heartbeats go on for ever
+			long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
 			while (!condition.test(this)) {
+				assertThat(System.nanoTime()).as("the time").isLessThan(deadline);
 				assertThat(read()).as("more of the stream").isTrue();
 			}
 		}
