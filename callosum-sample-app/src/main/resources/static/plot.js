@@ -43,8 +43,8 @@ export class Plot {
     const steps = `${shown.map((sample) => `H${x(sample)}V${y(sample)}`).join('')}H600`;
     this.#line.setAttribute('d', `M0 ${y(shown[0])}${steps}`);
     this.#area.setAttribute('d', `M0 120${steps}V120Z`);
-    const text = ({ highest }) => (highest < 0) ? 'none' : highest;
+    const name = (highest) => (highest < 0) ? 'none' : highest;
     const period = (seconds < MAX_SECONDS) ? `${Math.round(seconds)} s` : '2 minutes';
-    this.#text.textContent = `now ${text(shown.at(-1))}, at most ${text({ highest: peak })} in the last ${period}`;
+    this.#text.textContent = `now ${name(shown.at(-1).highest)}, at most ${name(peak)} in the last ${period}`;
   }
 }

@@ -86,6 +86,7 @@ class PageTests {
 	@Test
 	void aViewerIsToldAllThatThereIsAndThenWhatChanges() throws Exception {
 		this.sample.connect(2);
+		awaitHeld(2);
 		try (Viewer viewer = new Viewer()) {
 			viewer.readUntil((board) -> board.version >= 0);
 			assertThat(viewer.event).isEqualTo("snapshot");
@@ -195,6 +196,7 @@ class PageTests {
 	@Test
 	void aTerminalIsShownTheConnections() throws Exception {
 		Socket client = this.sample.connect();
+		awaitHeld(1);
 		Response response = request("GET /connections", "Host: localhost:" + this.sample.httpPort());
 		assertThat(response.status()).isEqualTo(200);
 		assertThat(response.body().lines().toList().get(1))
@@ -276,6 +278,14 @@ class PageTests {
 		}
 	}
 
+	/**
+	 * A client may know its slot before the listeners do.
+	 */
+	private void awaitHeld(int count) {
+		SlotBoard board = this.sample.bean(SlotBoard.class);
+		Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> board.since(-1).held().size() == count);
+	}
+
 	private String id() {
 		return this.sample.server().connections().iterator().next().id();
 	}
@@ -336,7 +346,10 @@ class PageTests {
 		}
 
 		void readUntil(Predicate<Viewer> condition) throws IOException {
+			// Heartbeats go on for ever
+			long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
 			while (!condition.test(this)) {
+				assertThat(System.nanoTime()).as("the time").isLessThan(deadline);
 				assertThat(read()).as("more of the stream").isTrue();
 			}
 		}
