@@ -309,7 +309,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(life != null, "slot " + slot + " is released, which nobody has from the allocator");
 		if (life != null) {
 			verify(life.freed, "slot " + slot + " is released before the listeners of its SlotFreeEvent have returned");
-			verify(connections.stream().anyMatch((connection) -> connection.slot() == slot),
+			verify(life.succeeded || connections.stream().anyMatch((connection) -> connection.slot() == slot),
 					life + " is not shown any more when its slot is released");
 			life.released = true;
 			this.allocatorSlots.remove(slot);
@@ -385,6 +385,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 		Life other = this.holders.put(slot, life);
 		verify(other == null, other + " still holds the slot of " + life);
 		changed(slot, Status.HELD);
+		for (Life before : this.lives) {
+			before.succeeded |= before.freed && before.slot == slot;
+		}
 	}
 
 	private void changed(int slot, Status status) {
@@ -511,8 +514,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!this.setup.writeTimeout() || !isOver(life.stalledSince, 2 * WRITE_TIMEOUT),
 				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
-		verify(!this.setup.idleTimeout() || life.handlerEnded || now() - life.channel.lastActivity() < IDLE_TIMEOUT,
-				life + " is idle for too long");
+		verify(!this.setup.idleTimeout() || life.handlerEnded || life.isWriting()
+				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT, life + " is idle for too long");
 		boolean discards = life.connectionEvents > 0 && !this.setup.handler() && !life.inbound;
 		boolean noticed = discards || life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;
 		verify(!life.peerGone || !noticed, "it is not noticed that the peer of " + life + " is gone");
@@ -711,6 +714,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 		boolean freed;
 
 		boolean released;
+
+		/** Whether its slot has had another holder since. */
+		boolean succeeded;
 
 		CallosumServerEvent publishing;
 
