@@ -47,9 +47,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	static final long SLOT_TIMEOUT = Duration.ofSeconds(10).toNanos();
 
-	static final long IDLE_TIMEOUT = Duration.ofSeconds(30).toNanos();
+	static final long IDLE_TIMEOUT = Duration.ofSeconds(7).toNanos();
 
-	static final long WRITE_TIMEOUT = Duration.ofSeconds(20).toNanos();
+	static final long WRITE_TIMEOUT = Duration.ofSeconds(2).toNanos();
 
 	private static final long QUIET_PERIOD = Duration.ofSeconds(1).toNanos();
 
@@ -103,6 +103,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	private boolean draining;
 
+	private int stops;
+
 	private AssertionError violation;
 
 	LifeModel(Setup setup, LongSupplier clock) {
@@ -114,6 +116,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	Life accept(SimulatedChannel channel, SimulatedLoop loop, int address) {
 		Life life = new Life(this.lives.size() + 1, channel, loop, address);
+		life.runs = this.stops;
 		if (this.stopping) {
 			life.possibleReasons.add(Reason.SERVER_STOPPED);
 		}
@@ -161,8 +164,11 @@ final class LifeModel implements CallosumMetricsRecorder {
 		for (Life life : this.lives) {
 			verify(!life.run || life.isClosed(), life + " is open after the stop");
 			verify(!life.held || life.freed, life + " holds its slot after the stop");
+			verify(life.runs < this.stops || !life.given || life.slot < 0 || life.freed
+					|| life.statuses.contains(Status.HELD), "the stop does not wait for the answer to " + life);
 			life.settled = true;
 		}
+		this.stops++;
 	}
 
 	/**
@@ -266,6 +272,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		life.given = true;
 		life.slot = slot;
 		life.allocated = allocated;
+		life.late = now() - life.acceptedAt > SLOT_TIMEOUT;
 		if (slot < 0) {
 			refused(life);
 			return;
@@ -293,7 +300,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		assigned(life, slot, true);
 	}
 
-	Life released(int slot) {
+	Life released(int slot, Collection<CallosumConnection> connections) {
 		Life life = this.lives.stream()
 			.filter((candidate) -> candidate.allocated && candidate.slot == slot && candidate.held
 					&& !candidate.released)
@@ -302,6 +309,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(life != null, "slot " + slot + " is released, which nobody has from the allocator");
 		if (life != null) {
 			verify(life.freed, "slot " + slot + " is released before the listeners of its SlotFreeEvent have returned");
+			verify(life.succeeded || connections.stream().anyMatch((connection) -> connection.slot() == slot),
+					life + " is not shown any more when its slot is released");
 			life.released = true;
 			this.allocatorSlots.remove(slot);
 		}
@@ -376,6 +385,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 		Life other = this.holders.put(slot, life);
 		verify(other == null, other + " still holds the slot of " + life);
 		changed(slot, Status.HELD);
+		for (Life before : this.lives) {
+			before.succeeded |= before.freed && before.slot == slot;
+		}
 	}
 
 	private void changed(int slot, Status status) {
@@ -417,8 +429,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 			return;
 		}
 		life.chunksChecked = written.size();
-		verify(life.held && !life.taken && !life.refused && !life.timedOut,
-				"bytes are written to " + life + ", which holds no slot");
+		verify(life.held && !life.taken && !life.refused && !life.timedOut && !life.late,
+				"bytes are written to " + life + ", which has no slot, or got it too late");
 		byte[] line = (life.slot + "\r\n").getBytes(StandardCharsets.US_ASCII);
 		verify(Arrays.equals(written.get(0), line), "the first bytes of " + life + " are not its slot line alone");
 		byte[] bytes = life.channel.bytes();
@@ -448,10 +460,10 @@ final class LifeModel implements CallosumMetricsRecorder {
 			boolean isOpen = life.run && !life.isClosed();
 			if (isOpen) {
 				open++;
-				checkOpen(life);
 				life.lingersSince = since(life.lingersSince, life.handlerEnded && !life.stalled);
 				life.quietSince = since(life.quietSince, this.draining && life.messagesSent == 0);
 				life.stalledSince = since(life.stalledSince, life.stalled && !life.broken && life.isWriting());
+				checkOpen(life);
 			}
 			else if (life.run) {
 				checkClosed(life);
@@ -502,9 +514,10 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!this.setup.writeTimeout() || !isOver(life.stalledSince, 2 * WRITE_TIMEOUT),
 				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
-		verify(!this.setup.idleTimeout() || life.handlerEnded || now() - life.channel.lastActivity() < IDLE_TIMEOUT,
-				life + " is idle for too long");
-		boolean noticed = life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;
+		verify(!this.setup.idleTimeout() || life.handlerEnded || life.isWriting()
+				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT, life + " is idle for too long");
+		boolean discards = life.connectionEvents > 0 && !this.setup.handler() && !life.inbound;
+		boolean noticed = discards || life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;
 		verify(!life.peerGone || !noticed, "it is not noticed that the peer of " + life + " is gone");
 	}
 
@@ -660,6 +673,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		String id = "?";
 
+		/** How often the server had stopped before. */
+		int runs;
+
 		long acceptedAt;
 
 		int slot = -1;
@@ -690,12 +706,17 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		boolean timedOut;
 
+		boolean late;
+
 		/** Whether an asynchronous answer is awaited. */
 		boolean pending;
 
 		boolean freed;
 
 		boolean released;
+
+		/** Whether its slot has had another holder since. */
+		boolean succeeded;
 
 		CallosumServerEvent publishing;
 

@@ -176,6 +176,9 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 		record Write(int connection, int bytes, boolean onLoop) implements Step {
 		}
 
+		record WriteToAll(int bytes) implements Step {
+		}
+
 		record Request(int connection, int buffers) implements Step {
 		}
 
@@ -229,11 +232,12 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 			return switch (between(0, setup.eager() ? 33 : 41)) {
 				case 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 -> new Step.Accept(between(0, 1), between(1, 3), plan());
 				case 10, 11, 12, 13 -> new Step.Answer(between(0, 3), emission(), between(0, 3), onLoop);
-				case 14, 15 -> new Step.PeerSends(connection, chance(80) ? between(1, 2000) : between(20_000, 70_000));
+				case 14, 15 -> new Step.PeerSends(connection, chance(70) ? between(1, 2000) : between(20_000, 70_000));
 				case 16, 17, 18 -> new Step.PeerCloses(connection);
 				case 19 -> new Step.PeerResets(connection);
 				case 20, 21 -> new Step.Close(connection, onLoop);
-				case 22 -> new Step.Write(connection, between(1, 3000), onLoop);
+				case 22 -> chance(60) ? new Step.Write(connection, between(1, 3000), onLoop)
+						: new Step.WriteToAll(between(1, 100));
 				case 23 -> new Step.Request(connection, between(1, 9));
 				case 24 -> new Step.EndHandler(connection, chance(40));
 				case 25 -> new Step.Stall(connection);

@@ -45,6 +45,7 @@ import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Mono;
 import reactor.netty.Connection;
 import reactor.netty.ConnectionObserver;
+import reactor.netty.NettyOutbound;
 import reactor.netty.tcp.TcpServer;
 
 import org.springframework.test.util.ReflectionTestUtils;
@@ -403,8 +404,12 @@ final class LifeSimulation implements SlotAllocator {
 
 	private void execute(Step step) {
 		if (step instanceof Step.Accept accept) {
-			if (this.phase == Phase.RUNNING || this.phase == Phase.STOPPING) {
+			// While closing: a listener may have held the loop until then
+			if (this.phase != Phase.DRAINING && this.phase != Phase.STOPPED) {
 				accept(accept.loop(), accept.address(), accept.plan());
+				if (this.phase == Phase.CLOSING) {
+					passThroughLoops();
+				}
 			}
 		}
 		else if (step instanceof Step.Answer answer) {
@@ -429,6 +434,9 @@ final class LifeSimulation implements SlotAllocator {
 		else if (step instanceof Step.Write write) {
 			with(write.connection(), (script) -> script.connection != null,
 					(script) -> write(script, write.bytes(), write.onLoop()));
+		}
+		else if (step instanceof Step.WriteToAll write) {
+			this.server.connections().forEach((connection) -> writeFirst(connection, write.bytes()));
 		}
 		else if (step instanceof Step.Request request) {
 			with(request.connection(), (script) -> script.owner != null,
@@ -560,6 +568,28 @@ final class LifeSimulation implements SlotAllocator {
 		script.life.closedByApplication = true;
 		script.life.possibleReasons.add(Reason.APPLICATION_CLOSED);
 		script.connection.close();
+	}
+
+	/**
+	 * Write on the loop to a connection whose event may not have come yet.
+	 */
+	private void writeFirst(CallosumConnection connection, int bytes) {
+		Script script = script(connection.remoteAddress());
+		if (script.life.appWritten.size() > 0 || script.life.loop.isShutdown()) {
+			return;
+		}
+		NettyOutbound outbound;
+		try {
+			outbound = connection.outbound();
+		}
+		catch (IllegalStateException ex) {
+			return;
+		}
+		byte[] data = new byte[bytes];
+		script.life.appWritten.writeBytes(data);
+		SimulatedLoop.runAs(script.life.loop,
+				() -> outbound.sendByteArray(Mono.just(data)).then().subscribe(null, (error) -> {
+				}));
 	}
 
 	private void write(Script script, int bytes, boolean onLoop) {
@@ -701,6 +731,9 @@ final class LifeSimulation implements SlotAllocator {
 		PendingAnswer answer = this.pendingAnswers.get(this.random.nextInt(this.pendingAnswers.size()));
 		if (event instanceof SlotFreeEvent free && free.getSlot() < FIRST_HEAP_SLOT) {
 			answer.emit(Emission.RAW, free.getSlot());
+			if (!this.pendingAnswers.isEmpty() && this.random.nextBoolean()) {
+				this.pendingAnswers.get(0).emit(Emission.RAW, free.getSlot());
+			}
 		}
 		else {
 			answer.emit(Emission.HEAP, 0);
@@ -797,7 +830,7 @@ final class LifeSimulation implements SlotAllocator {
 	@Override
 	public void release(int slot) {
 		trace("    release " + slot);
-		Life life = this.model.released(slot);
+		Life life = this.model.released(slot, this.server.connections());
 		if (life != null) {
 			this.allocator.release(slot);
 			Allocation allocation = this.scripts.get(life.number - 1).plan.allocation();
