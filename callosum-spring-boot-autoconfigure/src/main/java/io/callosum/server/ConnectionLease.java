@@ -531,6 +531,12 @@ final class ConnectionLease {
 	 */
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
+		if (this.channel.eventLoop().isShutdown()) {
+			// It does not close a channel that was accepted while it ended
+			this.channel.unsafe().closeForcibly();
+			closed();
+			return;
+		}
 		onEventLoop(() -> {
 			if (hasQueuedBytes()) {
 				// Not through the pipeline: a TLS handler would wait for its peer to read
@@ -671,6 +677,9 @@ final class ConnectionLease {
 	}
 
 	private void ended() {
+		if (this.gone) {
+			return;
+		}
 		this.gone = true;
 		HandlerSubscriber handling = this.handling;
 		if (handling != null) {
