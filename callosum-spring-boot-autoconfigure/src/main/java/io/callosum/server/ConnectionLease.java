@@ -42,6 +42,7 @@ import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.handler.codec.DecoderException;
+import io.netty.handler.ssl.SslClosedEngineException;
 import io.netty.handler.ssl.SslHandler;
 import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import io.netty.util.concurrent.ScheduledFuture;
@@ -464,7 +465,14 @@ final class ConnectionLease {
 	private void writeSlotLine() {
 		LeasedConnection connection = connection();
 		String slotLine = connection.slot() + "\r\n";
-		ChannelFuture written = this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), slotLine));
+		ChannelFuture written;
+		try {
+			written = this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), slotLine));
+		}
+		catch (Throwable ex) {
+			// There is no memory for it
+			written = this.channel.newFailedFuture(ex);
+		}
 		connection.slotLineIssued();
 		written.addListener((ChannelFuture write) -> {
 			if (write.isSuccess()) {
@@ -523,6 +531,12 @@ final class ConnectionLease {
 	 */
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
+		if (this.channel.eventLoop().isShutdown()) {
+			// It does not close a channel that was accepted while it ended
+			this.channel.unsafe().closeForcibly();
+			closed();
+			return;
+		}
 		onEventLoop(() -> {
 			if (hasQueuedBytes()) {
 				// Not through the pipeline: a TLS handler would wait for its peer to read
@@ -585,7 +599,8 @@ final class ConnectionLease {
 	 * Return whether an error only says that the connection is no more.
 	 */
 	private static boolean isPeerGone(Throwable error) {
-		if (error instanceof ClosedChannelException || error instanceof AbortedException) {
+		if (error instanceof ClosedChannelException || error instanceof AbortedException
+				|| error instanceof SslClosedEngineException) {
 			return true;
 		}
 		String message = error.getMessage();
@@ -662,6 +677,9 @@ final class ConnectionLease {
 	}
 
 	private void ended() {
+		if (this.gone) {
+			return;
+		}
 		this.gone = true;
 		HandlerSubscriber handling = this.handling;
 		if (handling != null) {

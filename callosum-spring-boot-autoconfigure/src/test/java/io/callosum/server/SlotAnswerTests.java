@@ -28,7 +28,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -659,54 +658,6 @@ class SlotAnswerTests {
 		}
 	}
 
-	@Test
-	void clientsThatLeaveWhileTheirSlotIsOnTheWayLeakNoneAndFreeNoneTwice() throws Exception {
-		int clients = 5000;
-		LowestSlotAllocator slots = new LowestSlotAllocator();
-		AtomicInteger assigned = new AtomicInteger();
-		AtomicInteger failures = new AtomicInteger();
-		try (TestServer server = answering((event) -> {
-			int micros = ThreadLocalRandom.current().nextInt(3000);
-			event.assign(Mono.delay(Duration.ofNanos(micros * 1000L)).map((tick) -> {
-				assigned.incrementAndGet();
-				return slots.allocate(event.getRequest());
-			}));
-		})) {
-			server.events().on(SlotFreeEvent.class, (event) -> {
-				try {
-					slots.release(event.getSlot());
-				}
-				catch (IllegalArgumentException ex) {
-					failures.incrementAndGet();
-				}
-			});
-			server.start();
-			inThreads(8, () -> {
-				for (int i = 0; i < clients / 8; i++) {
-					TestClient client = new TestClient(server.server().address());
-					LockSupport.parkNanos(ThreadLocalRandom.current().nextInt(3_000_000));
-					if (i % 2 == 0) {
-						client.close();
-					}
-					else {
-						client.reset();
-					}
-				}
-			});
-			TestServer.await("every answer",
-					() -> assertThat(assigned).hasValue(server.events().of(SlotRequestEvent.class).size()));
-			TestServer.await("every slot",
-					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(assigned.get()));
-			TestServer.await("connections()", () -> assertThat(server.server().connections()).isEmpty());
-			server.server().stop();
-			assertThat(failures).as("slots freed twice").hasValue(0);
-			assertThat(assigned.get()).isGreaterThan(clients / 2);
-			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(assigned.get());
-			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(slots.allocate(request())).as("next slot").isZero();
-		}
-	}
-
 	// Answers that name a slot whose SlotFreeEvent is being published
 
 	@Test
@@ -906,21 +857,6 @@ class SlotAnswerTests {
 		catch (InterruptedException ex) {
 			throw new IllegalStateException(ex);
 		}
-	}
-
-	private static void inThreads(int count, Runnable task) throws InterruptedException {
-		List<Throwable> failures = new CopyOnWriteArrayList<>();
-		List<Thread> threads = new ArrayList<>();
-		for (int i = 0; i < count; i++) {
-			Thread thread = new Thread(task);
-			thread.setUncaughtExceptionHandler((failed, ex) -> failures.add(ex));
-			threads.add(thread);
-			thread.start();
-		}
-		for (Thread thread : threads) {
-			thread.join();
-		}
-		assertThat(failures).isEmpty();
 	}
 
 	private interface Allocation {

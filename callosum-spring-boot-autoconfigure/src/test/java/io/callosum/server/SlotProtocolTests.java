@@ -16,10 +16,6 @@
 
 package io.callosum.server;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.stream.IntStream;
-
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -47,21 +43,6 @@ class SlotProtocolTests {
 			first.close();
 			TestServer.await("slot 0 to be free", () -> assertThat(server.slotsInUse()).isOne());
 			assertThat(server.connect().readLine()).isEqualTo("0\r\n");
-		}
-	}
-
-	@Test
-	void aThousandConnectionsAtOnceGetTheSlotsFrom0To999EachOnce() {
-		try (TestServer server = TestServer.create(this.transport).start()) {
-			List<TestClient> clients = new ArrayList<>();
-			for (int i = 0; i < 1000; i++) {
-				clients.add(server.connect());
-			}
-			assertThat(clients.stream().map(TestClient::readSlot))
-				.containsExactlyInAnyOrderElementsOf(IntStream.range(0, 1000).boxed().toList());
-			clients.forEach(TestClient::close);
-			server.verifyNothingLeft();
-			server.verifyNextSlotIsZero();
 		}
 	}
 

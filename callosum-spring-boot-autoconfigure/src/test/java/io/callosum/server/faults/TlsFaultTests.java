@@ -48,7 +48,7 @@ class TlsFaultTests {
 				}
 			}
 			// And when the server has answered
-			for (int i = 0; i < 20; i++) {
+			for (int i = 0; i < 10; i++) {
 				TestClient client = server.connectRaw().send(hello);
 				client.read(1 + 50 * i);
 				client.reset();
