@@ -280,6 +280,7 @@ final class ConnectionLease {
 		Throwable error = this.run.events().publish(event);
 		Answer answer = event.endPublication();
 		if (error != null) {
+			this.run.metrics().listenerFailed();
 			if (answer instanceof Answer.Assigned assigned) {
 				refuse(error);
 				assigned(assigned.slot(), false);

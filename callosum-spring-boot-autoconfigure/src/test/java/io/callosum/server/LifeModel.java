@@ -175,14 +175,14 @@ final class LifeModel implements CallosumMetricsRecorder {
 	 * User code throws, which is to be reported.
 	 */
 	<T extends Throwable> T throwing(T error, Life life, boolean listener) {
+		if (listener) {
+			this.listenerFaults++;
+		}
 		boolean refuses = listener && life.publishing instanceof SlotRequestEvent;
 		if (refuses) {
 			return refusing(error, life);
 		}
 		this.faults.put(error, new Fault(life, false));
-		if (listener) {
-			this.listenerFaults++;
-		}
 		return error;
 	}
 

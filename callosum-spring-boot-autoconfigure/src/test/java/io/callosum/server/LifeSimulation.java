@@ -758,19 +758,19 @@ final class LifeSimulation implements SlotAllocator {
 			case THROW_ON_SUBSCRIBE -> event.assign(new PendingAnswer(life, null, true));
 			case REJECT -> event.reject(this.model.refusing(new IllegalStateException("simulated"), life));
 			case REJECT_NO_SLOT -> event.reject(noSlot(life));
-			case THROW -> throw this.model.refusing(new IllegalStateException("simulated"), life);
-			case OVERFLOW -> throw this.model.refusing(new StackOverflowError("simulated"), life);
+			case THROW -> throw this.model.throwing(new IllegalStateException("simulated"), life, true);
+			case OVERFLOW -> throw this.model.throwing(new StackOverflowError("simulated"), life, true);
 			case ASSIGN_AND_THROW -> {
 				assign(life, event, takeFromHeap());
-				throw this.model.refusing(new IllegalStateException("simulated"), life);
+				throw this.model.throwing(new IllegalStateException("simulated"), life, true);
 			}
 			case LATER_AND_THROW -> {
 				event.assign(new PendingAnswer(life, null, false));
-				throw this.model.refusing(new IllegalStateException("simulated"), life);
+				throw this.model.throwing(new IllegalStateException("simulated"), life, true);
 			}
 			case REJECT_AND_THROW -> {
 				event.reject(new IllegalStateException("rejected"));
-				throw this.model.refusing(new IllegalStateException("simulated"), life);
+				throw this.model.throwing(new IllegalStateException("simulated"), life, true);
 			}
 			case ASSIGN_TWICE -> {
 				assign(life, event, takeFromHeap());
@@ -781,7 +781,7 @@ final class LifeSimulation implements SlotAllocator {
 					event.assign(-1);
 				}
 				catch (IllegalArgumentException ex) {
-					throw this.model.refusing(ex, life);
+					throw this.model.throwing(ex, life, true);
 				}
 				this.model.verify(false, "a negative slot can be assigned");
 			}

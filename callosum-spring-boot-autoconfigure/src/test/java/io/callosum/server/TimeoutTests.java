@@ -108,6 +108,7 @@ class TimeoutTests {
 	void aPeerThatOnlyReceivesIsNotIdle(boolean tls) {
 		try (TestServer server = idle(tls,
 				(builder) -> builder.connectionHandler((connection) -> Flux.interval(OFTEN)
+					.onBackpressureDrop()
 					.concatMap((tick) -> connection.outbound().sendString(Mono.just("x")).then())
 					.then()))
 			.start()) {
