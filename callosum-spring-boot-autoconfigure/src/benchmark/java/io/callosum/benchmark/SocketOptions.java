@@ -22,8 +22,8 @@ import io.netty.channel.socket.nio.NioChannelOption;
 import jdk.net.ExtendedSocketOptions;
 
 /**
- * What all servers under test have in common: the options of Callosum's defaults, each of
- * which is a system call for every connection.
+ * What all servers under test have in common: the options of Callosum's defaults. The
+ * rivals set them on each connection.
  *
  * @author The Callosum authors
  */
