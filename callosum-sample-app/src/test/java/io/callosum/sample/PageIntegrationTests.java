@@ -32,7 +32,6 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,11 +61,6 @@ class PageIntegrationTests {
 
 	private String url;
 
-	@BeforeAll
-	static void startBrowser() throws IOException {
-		browser = Browser.start();
-	}
-
 	@AfterAll
 	static void stopBrowser() throws IOException {
 		if (browser != null) {
@@ -75,7 +69,10 @@ class PageIntegrationTests {
 	}
 
 	@BeforeEach
-	void startSample() {
+	void startSample() throws IOException {
+		if (browser == null) {
+			browser = Browser.start();
+		}
 		this.sample = new RunningSample(List.of(Breaker.class), "callosum.server.max-connections=1000");
 		this.url = "http://localhost:" + this.sample.httpPort() + "/";
 		browser.console();
@@ -83,9 +80,11 @@ class PageIntegrationTests {
 
 	@AfterEach
 	void stopSample() throws IOException {
-		// Else the page looks for the sample when that is gone
-		browser.driver().get("about:blank");
-		this.sample.close();
+		if (this.sample != null) {
+			// Else the page looks for the sample when that is gone
+			browser.driver().get("about:blank");
+			this.sample.close();
+		}
 	}
 
 	@Test
