@@ -197,10 +197,11 @@ class PageIntegrationTests {
 			clients.remove((i * 37) % clients.size()).close();
 			clients.add(this.sample.connect());
 		}
-		Object longest = browser.run("return Math.max(...window.frames)");
+		// Not the longest one: that tells of the machine and what else it does
+		Object median = browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
 		long nodes = (long) browser.run("return document.querySelectorAll('*').length");
 		awaitSlots();
-		assertThat(((Number) longest).doubleValue()).as("the longest frame in ms").isLessThan(1000);
+		assertThat(((Number) median).doubleValue()).as("the median frame in ms").isLessThan(500);
 		assertThat(nodes).isLessThan(10_000);
 		assertThat((long) browser.run("return document.querySelectorAll('#feed li').length")).isEqualTo(50);
 		assertThat(browser.console()).isEmpty();
