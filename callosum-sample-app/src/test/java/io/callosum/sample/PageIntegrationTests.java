@@ -32,7 +32,6 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,11 +61,6 @@ class PageIntegrationTests {
 
 	private String url;
 
-	@BeforeAll
-	static void startBrowser() throws IOException {
-		browser = Browser.start();
-	}
-
 	@AfterAll
 	static void stopBrowser() throws IOException {
 		if (browser != null) {
@@ -75,7 +69,10 @@ class PageIntegrationTests {
 	}
 
 	@BeforeEach
-	void startSample() {
+	void startSample() throws IOException {
+		if (browser == null) {
+			browser = Browser.start();
+		}
 		this.sample = new RunningSample(List.of(Breaker.class), "callosum.server.max-connections=1000");
 		this.url = "http://localhost:" + this.sample.httpPort() + "/";
 		browser.console();
@@ -83,9 +80,11 @@ class PageIntegrationTests {
 
 	@AfterEach
 	void stopSample() throws IOException {
-		// Else the page looks for the sample when that is gone
-		browser.driver().get("about:blank");
-		this.sample.close();
+		if (this.sample != null) {
+			// Else the page looks for the sample when that is gone
+			browser.driver().get("about:blank");
+			this.sample.close();
+		}
 	}
 
 	@Test
@@ -198,10 +197,11 @@ class PageIntegrationTests {
 			clients.remove((i * 37) % clients.size()).close();
 			clients.add(this.sample.connect());
 		}
-		Object longest = browser.run("return Math.max(...window.frames)");
+		// Not the longest one: that tells of the machine and what else it does
+		Object median = browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
 		long nodes = (long) browser.run("return document.querySelectorAll('*').length");
 		awaitSlots();
-		assertThat(((Number) longest).doubleValue()).as("the longest frame in ms").isLessThan(1000);
+		assertThat(((Number) median).doubleValue()).as("the median frame in ms").isLessThan(500);
 		assertThat(nodes).isLessThan(10_000);
 		assertThat((long) browser.run("return document.querySelectorAll('#feed li').length")).isEqualTo(50);
 		assertThat(browser.console()).isEmpty();
