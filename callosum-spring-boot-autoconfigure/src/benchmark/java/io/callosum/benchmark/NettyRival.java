@@ -65,7 +65,7 @@ final class NettyRival {
 				}
 
 			});
-		SocketOptions.ofConnections(transport, bootstrap::childOption);
+		SocketOptions.apply(transport, bootstrap::option, bootstrap::childOption);
 		Channel channel = bootstrap.bind(0).syncUninterruptibly().channel();
 		return new RunningServer(((InetSocketAddress) channel.localAddress()).getPort(), slots);
 	}

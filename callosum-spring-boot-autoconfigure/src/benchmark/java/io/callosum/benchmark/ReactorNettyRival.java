@@ -16,6 +16,8 @@
 
 package io.callosum.benchmark;
 
+import java.util.concurrent.atomic.AtomicReference;
+
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.ChannelOption;
 import org.reactivestreams.Publisher;
@@ -40,13 +42,27 @@ final class ReactorNettyRival {
 
 	static RunningServer start(Transport transport) {
 		HeapSlots slots = new HeapSlots();
-		OptionTarget options = new OptionTarget(TcpServer.create()
+		AtomicReference<TcpServer> tcpServer = new AtomicReference<>(TcpServer.create()
 			.port(0)
 			.runOn(LoopResources.create("rival", 1, SocketOptions.WORKER_THREADS, true), transport == Transport.EPOLL)
 			.option(ChannelOption.SO_BACKLOG, SocketOptions.BACKLOG)
 			.handle((inbound, outbound) -> handle(inbound, outbound, slots)));
-		SocketOptions.ofConnections(transport, options);
-		DisposableServer server = options.tcpServer.bindNow();
+		SocketOptions.apply(transport, new SocketOptions.Target() {
+
+			@Override
+			public <T> void set(ChannelOption<T> option, T value) {
+				tcpServer.updateAndGet((server) -> server.option(option, value));
+			}
+
+		}, new SocketOptions.Target() {
+
+			@Override
+			public <T> void set(ChannelOption<T> option, T value) {
+				tcpServer.updateAndGet((server) -> server.childOption(option, value));
+			}
+
+		});
+		DisposableServer server = tcpServer.get().bindNow();
 		return new RunningServer(server.port(), slots);
 	}
 
@@ -55,21 +71,6 @@ final class ReactorNettyRival {
 		inbound.withConnection((connection) -> connection.onDispose(() -> slots.free(slot)));
 		return outbound.sendObject(ByteBufUtil.writeAscii(outbound.alloc(), slot + "\r\n"))
 			.then(inbound.receive().then());
-	}
-
-	private static final class OptionTarget implements SocketOptions.Target {
-
-		private TcpServer tcpServer;
-
-		OptionTarget(TcpServer tcpServer) {
-			this.tcpServer = tcpServer;
-		}
-
-		@Override
-		public <T> void set(ChannelOption<T> option, T value) {
-			this.tcpServer = this.tcpServer.childOption(option, value);
-		}
-
 	}
 
 }

@@ -19,11 +19,13 @@ package io.callosum.benchmark;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.socket.nio.NioChannelOption;
+import io.netty.channel.unix.IntegerUnixChannelOption;
 import jdk.net.ExtendedSocketOptions;
 
 /**
  * What all servers under test have in common: the options of Callosum's defaults. The
- * rivals set them on each connection.
+ * rivals set them on each connection, as one usually does, or with the system property
+ * {@code benchmark.inherit} on the listening socket, as Callosum does.
  *
  * @author The Callosum authors
  */
@@ -39,11 +41,33 @@ final class SocketOptions {
 
 	private static final int KEEP_ALIVE_COUNT = 3;
 
+	private static final int SOL_SOCKET = 1;
+
+	private static final int IPPROTO_TCP = 6;
+
 	private SocketOptions() {
 	}
 
-	static void ofConnections(Transport transport, Target target) {
+	static void apply(Transport transport, Target listening, Target accepted) {
 		// Netty sets TCP_NODELAY unasked
+		if (!Boolean.getBoolean("benchmark.inherit")) {
+			apply(transport, accepted);
+		}
+		else if (transport == Transport.EPOLL) {
+			listening.set(new IntegerUnixChannelOption("SO_KEEPALIVE", SOL_SOCKET, 9), 1);
+			listening.set(new IntegerUnixChannelOption("TCP_KEEPIDLE", IPPROTO_TCP, 4), KEEP_ALIVE_IDLE);
+			listening.set(new IntegerUnixChannelOption("TCP_KEEPINTVL", IPPROTO_TCP, 5), KEEP_ALIVE_INTERVAL);
+			listening.set(new IntegerUnixChannelOption("TCP_KEEPCNT", IPPROTO_TCP, 6), KEEP_ALIVE_COUNT);
+		}
+		else {
+			accepted.set(ChannelOption.SO_KEEPALIVE, true);
+			listening.set(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPIDLE), KEEP_ALIVE_IDLE);
+			listening.set(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPINTERVAL), KEEP_ALIVE_INTERVAL);
+			listening.set(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT), KEEP_ALIVE_COUNT);
+		}
+	}
+
+	private static void apply(Transport transport, Target target) {
 		target.set(ChannelOption.SO_KEEPALIVE, true);
 		if (transport == Transport.EPOLL) {
 			target.set(EpollChannelOption.TCP_KEEPIDLE, KEEP_ALIVE_IDLE);
