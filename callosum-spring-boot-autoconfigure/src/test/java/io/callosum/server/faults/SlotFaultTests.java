@@ -64,7 +64,7 @@ class SlotFaultTests {
 		SlotAllocator allocator = new SpoilingAllocator(answer, spoilt);
 		try (TestServer server = TestServer
 			.create(link,
-					(builder) -> threads.applyTo(builder.slotAllocator(allocator).slotTimeout(Duration.ofMillis(500))))
+					(builder) -> threads.applyTo(builder.slotAllocator(allocator).slotTimeout(Duration.ofMillis(300))))
 			.expectNextSlot(0)) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (spoilt.get()) {
