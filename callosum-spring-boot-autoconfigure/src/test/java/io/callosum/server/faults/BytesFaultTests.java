@@ -132,7 +132,7 @@ class BytesFaultTests {
 			for (int i = 0; i < 10; i++) {
 				TestClient client = server.connect();
 				assertThat(client.readSlot()).isZero();
-				client.read(1000 * i);
+				client.read(1 + 1000 * i);
 				if (i % 2 == 0) {
 					client.reset();
 				}
