@@ -124,7 +124,7 @@ class SlotFaultTests {
 					client.reset();
 				}
 			});
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			TestServer.await("every answer",
 					() -> assertThat(assigned).hasValue(server.events().of(SlotRequestEvent.class).size()));
 			TestServer.await("every slot",
