@@ -20,6 +20,7 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
@@ -48,6 +49,8 @@ public final class TestServer implements AutoCloseable {
 	private final ListAppender<ILoggingEvent> log = new ListAppender<>();
 
 	private final List<TestClient> clients = new ArrayList<>();
+
+	private final AtomicInteger connected = new AtomicInteger();
 
 	private final Link link;
 
@@ -153,6 +156,7 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	private TestClient add(TestClient client) {
+		this.connected.incrementAndGet();
 		synchronized (this.clients) {
 			this.clients.add(client);
 		}
@@ -179,6 +183,15 @@ public final class TestServer implements AutoCloseable {
 	 */
 	public int measured(String method) {
 		return this.invariants.measured(method);
+	}
+
+	/**
+	 * Wait until everybody who has connected has been accepted, also those that have left
+	 * since.
+	 */
+	public TestServer awaitAccepted() {
+		await("accepts", () -> assertThat(measured("accepted")).isGreaterThanOrEqualTo(this.connected.get()));
+		return this;
 	}
 
 	/**

@@ -56,13 +56,13 @@ class AbuseFaultTests {
 				send(server.connectRaw(), forged);
 			}
 			server.closeClients();
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			refusing.set(true);
 			for (int i = 0; i < 40; i++) {
 				send(server.connect(), forged);
 			}
 			server.closeClients();
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			refusing.set(false);
 			List<String> warnings = Faults.warnings(server);
 			assertThat(warnings).hasSizeLessThanOrEqualTo(4)
@@ -113,7 +113,7 @@ class AbuseFaultTests {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isEqualTo(link.isSecure() ? 0 : silent);
 			server.closeClients();
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			Faults.verifyNoError(server);
 		}
 	}

@@ -59,7 +59,7 @@ class AcceptFaultTests {
 					departure.leave(client);
 				}
 			});
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			if (link.isSecure()) {
 				// Bytes that are no handshake are an error
 				assertThat(Faults.warnings(server)).hasSizeLessThanOrEqualTo(1);

@@ -53,7 +53,7 @@ class TlsFaultTests {
 				client.read(1 + 50 * i);
 				client.reset();
 			}
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			assertThat(server.events().of(SlotRequestEvent.class)).isEmpty();
 			Faults.verifyNoError(server);
 		}
@@ -64,7 +64,7 @@ class TlsFaultTests {
 		try (TestServer server = secure(transport).start().expectNextSlot(0)) {
 			for (int i = 0; i < 3; i++) {
 				TestClient client = server.connectRaw().send(noise.bytes());
-				server.verifyNothingLeft();
+				server.awaitAccepted().verifyNothingLeft();
 				client.close();
 			}
 			assertThat(server.events().of(SlotRequestEvent.class)).isEmpty();
@@ -93,7 +93,7 @@ class TlsFaultTests {
 				}
 			}
 			client.close();
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(1);
 			assertThat(Faults.warnings(server)).hasSizeLessThanOrEqualTo(1);
 		}
