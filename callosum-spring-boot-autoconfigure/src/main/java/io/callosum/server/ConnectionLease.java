@@ -101,10 +101,7 @@ final class ConnectionLease {
 
 	private final String id;
 
-	/**
-	 * In milliseconds of the epoch: half the size of an instant, which few ask for.
-	 */
-	private final long acceptedAt = System.currentTimeMillis();
+	private final Instant acceptedAt = Instant.now();
 
 	private final long acceptedNanos;
 
@@ -191,7 +188,7 @@ final class ConnectionLease {
 	}
 
 	Instant acceptedAt() {
-		return Instant.ofEpochMilli(this.acceptedAt);
+		return this.acceptedAt;
 	}
 
 	private Duration sinceAccepted() {
