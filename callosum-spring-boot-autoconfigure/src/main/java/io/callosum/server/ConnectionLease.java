@@ -530,8 +530,9 @@ final class ConnectionLease {
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
 		if (this.channel.eventLoop().isShutdown()) {
-			// It does not close a channel that was accepted while it ended
-			this.channel.unsafe().closeForcibly();
+			// It does not close a channel that was accepted while it ended, and nobody
+			// else
+			// can
 			closed();
 			return;
 		}

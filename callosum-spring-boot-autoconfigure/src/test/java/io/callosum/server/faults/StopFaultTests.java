@@ -34,9 +34,11 @@ import io.netty.channel.Channel;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 
+import io.callosum.server.CallosumServer;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.LowestSlotAllocator;
+import io.callosum.server.RecordedEvents;
 import io.callosum.server.ServerStoppedEvent;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
@@ -191,22 +193,37 @@ class StopFaultTests {
 	@FaultTest
 	void eventLoopsThatEndBehindTheServersBackLeakNoSlot(Link link, ListenerThreads threads) {
 		LoopResources loops = LoopResources.create("test", 1, 2, true);
-		try (TestServer server = TestServer.create(link, (builder) -> threads.applyTo(builder.loopResources(loops)))
-			.start()) {
+		RecordedEvents events = new RecordedEvents();
+		CallosumServer.Builder builder = CallosumServer.builder()
+			.host("127.0.0.1")
+			.port(0)
+			.nativeTransport(link.transport().isNative())
+			.loopResources(loops)
+			.eventPublisher(events);
+		// Not a TestServer, which minds the socket that Netty leaves open
+		CallosumServer server = threads.applyTo(link.isSecure() ? TestTls.secure(builder) : builder).build();
+		List<TestClient> clients = new ArrayList<>();
+		try {
+			server.start();
 			for (int i = 0; i < 5; i++) {
-				assertThat(server.connect().readSlot()).isEqualTo(i);
+				clients.add(new TestClient(server.address(), link.isSecure() ? TestTls.socket() : new Socket()));
+				assertThat(clients.get(i).readSlot()).isEqualTo(i);
 			}
-			// Neither a slot nor a handshake yet, with TLS
-			server.connectRaw();
+			// Is given to an event loop that ends
+			clients.add(new TestClient(server.address()));
 			loops.disposeLater(Duration.ZERO, Duration.ofSeconds(5)).block(Duration.ofSeconds(10));
-			assertThat(server.server().isListening()).isFalse();
-			server.server().stop();
-			assertThat(server.server().isRunning()).isFalse();
-			assertThat(server.server().connections()).isEmpty();
-			assertThat(server.events().all()).last().isInstanceOf(ServerStoppedEvent.class);
+			assertThat(server.isListening()).isFalse();
+			server.stop();
+			assertThat(server.isRunning()).isFalse();
+			assertThat(server.connections()).isEmpty();
+			assertThat(events.of(SlotFreeEvent.class)).hasSizeBetween(5, 6);
+			assertThat(events.all()).last().isInstanceOf(ServerStoppedEvent.class);
+			events.verifyOrder();
 		}
 		finally {
+			server.stop();
 			loops.dispose();
+			clients.forEach(TestClient::cut);
 		}
 	}
 
