@@ -75,7 +75,7 @@ public final class TestClient implements AutoCloseable {
 	/**
 	 * Connect and shake hands. If that fails, the client finds its connection closed.
 	 */
-	static TestClient secure(InetSocketAddress server) {
+	public static TestClient secure(InetSocketAddress server) {
 		TestClient client = new TestClient(server);
 		try {
 			SSLSocket socket = TestTls.layeredSocket(client.raw);

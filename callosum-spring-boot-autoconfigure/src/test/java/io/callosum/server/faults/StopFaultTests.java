@@ -206,7 +206,7 @@ class StopFaultTests {
 		try {
 			server.start();
 			for (int i = 0; i < 5; i++) {
-				clients.add(new TestClient(server.address(), link.isSecure() ? TestTls.socket() : new Socket()));
+				clients.add(link.isSecure() ? TestClient.secure(server.address()) : new TestClient(server.address()));
 				assertThat(clients.get(i).readSlot()).isEqualTo(i);
 			}
 			// Is given to an event loop that ends
