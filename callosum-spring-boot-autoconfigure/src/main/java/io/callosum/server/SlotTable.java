@@ -17,8 +17,8 @@
 package io.callosum.server;
 
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 
@@ -99,11 +99,13 @@ final class SlotTable {
 	 * @return an unmodifiable collection
 	 */
 	Collection<CallosumConnection> connections() {
-		return this.holders.values()
-			.stream()
-			.<CallosumConnection>map(ConnectionLease::connection)
-			.sorted(Comparator.comparingInt(CallosumConnection::slot))
-			.toList();
+		// By slot, because the iteration may meet both a holder and the next one
+		TreeMap<Integer, CallosumConnection> connections = new TreeMap<>();
+		for (ConnectionLease lease : this.holders.values()) {
+			CallosumConnection connection = lease.connection();
+			connections.put(connection.slot(), connection);
+		}
+		return List.copyOf(connections.values());
 	}
 
 	/**
