@@ -30,20 +30,20 @@ import java.nio.charset.StandardCharsets;
 /**
  * A blocking client with generous time-outs.
  */
-final class TestClient implements AutoCloseable {
+public final class TestClient implements AutoCloseable {
 
 	private static final int TIMEOUT_MILLIS = 30_000;
 
 	private final Socket socket;
 
-	TestClient(InetSocketAddress server) {
+	public TestClient(InetSocketAddress server) {
 		this(server, new Socket());
 	}
 
 	/**
 	 * Connect with a socket that has options of its own.
 	 */
-	TestClient(InetSocketAddress server, Socket socket) {
+	public TestClient(InetSocketAddress server, Socket socket) {
 		this.socket = socket;
 		try {
 			this.socket.setSoTimeout(TIMEOUT_MILLIS);
@@ -58,11 +58,11 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	Socket socket() {
+	public Socket socket() {
 		return this.socket;
 	}
 
-	int readSlot() {
+	public int readSlot() {
 		String line = readLine();
 		if (!line.matches("(0|[1-9][0-9]*)\r\n")) {
 			throw new AssertionError("Not a slot line: '" + line + "'");
@@ -73,7 +73,7 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Read up to the end of a line, which is part of the result.
 	 */
-	String readLine() {
+	public String readLine() {
 		StringBuilder line = new StringBuilder();
 		int read;
 		while ((read = read()) != -1) {
@@ -89,7 +89,7 @@ final class TestClient implements AutoCloseable {
 	 * Read one byte.
 	 * @return the byte, or -1 if the server has closed or reset the connection
 	 */
-	int read() {
+	public int read() {
 		try {
 			return this.socket.getInputStream().read();
 		}
@@ -101,7 +101,7 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	byte[] read(int length) {
+	public byte[] read(int length) {
 		try {
 			return this.socket.getInputStream().readNBytes(length);
 		}
@@ -113,7 +113,7 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Read until the server closes its side.
 	 */
-	byte[] readAll() {
+	public byte[] readAll() {
 		try {
 			InputStream in = this.socket.getInputStream();
 			ByteArrayOutputStream bytes = new ByteArrayOutputStream();
@@ -125,15 +125,15 @@ final class TestClient implements AutoCloseable {
 		}
 	}
 
-	boolean isRefused() {
+	public boolean isRefused() {
 		return read() == -1;
 	}
 
-	TestClient send(String text) {
+	public TestClient send(String text) {
 		return send(text.getBytes(StandardCharsets.US_ASCII));
 	}
 
-	TestClient send(byte[] bytes) {
+	public TestClient send(byte[] bytes) {
 		try {
 			OutputStream out = this.socket.getOutputStream();
 			out.write(bytes);
@@ -161,7 +161,7 @@ final class TestClient implements AutoCloseable {
 	/**
 	 * Leave with an RST.
 	 */
-	void reset() {
+	public void reset() {
 		try {
 			this.socket.setSoLinger(true, 0);
 		}

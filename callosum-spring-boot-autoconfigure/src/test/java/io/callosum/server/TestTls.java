@@ -52,11 +52,11 @@ import reactor.netty.tcp.SslProvider;
  * Certificates, and clients that use them. All are issued by the same authority, except
  * where noted.
  */
-final class TestTls {
+public final class TestTls {
 
-	static final X509Bundle AUTHORITY = authority("Right");
+	public static final X509Bundle AUTHORITY = authority("Right");
 
-	static final X509Bundle SERVER = issue("server", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle SERVER = issue("server", AUTHORITY, UnaryOperator.identity());
 
 	static final X509Bundle OTHER_SERVER = issue("other", AUTHORITY, UnaryOperator.identity());
 
@@ -136,7 +136,7 @@ final class TestTls {
 	/**
 	 * Return a client's socket that is not connected yet.
 	 */
-	static SSLSocket socket() {
+	public static SSLSocket socket() {
 		return socket(null);
 	}
 
@@ -207,14 +207,14 @@ final class TestTls {
 	 * Return a client's socket that encrypts what goes through another, which is
 	 * connected.
 	 */
-	static SSLSocket layeredSocket(Socket socket) throws IOException {
+	public static SSLSocket layeredSocket(Socket socket) throws IOException {
 		return (SSLSocket) context(null).getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
 	}
 
 	/**
 	 * Return the first message of a client.
 	 */
-	static byte[] clientHello() {
+	public static byte[] clientHello() {
 		SSLEngine engine = context(null).createSSLEngine();
 		engine.setUseClientMode(true);
 		ByteBuffer message = ByteBuffer.allocate(engine.getSession().getPacketBufferSize());

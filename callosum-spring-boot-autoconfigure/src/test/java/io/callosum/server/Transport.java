@@ -19,11 +19,11 @@ package io.callosum.server;
 /**
  * The transports that every promise holds on.
  */
-enum Transport {
+public enum Transport {
 
 	EPOLL, NIO;
 
-	boolean isNative() {
+	public boolean isNative() {
 		return this == EPOLL;
 	}
 
