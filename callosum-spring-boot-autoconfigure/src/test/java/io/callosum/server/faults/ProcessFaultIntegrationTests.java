@@ -96,15 +96,17 @@ class ProcessFaultIntegrationTests {
 		this.application = launcher().server("shutdown-quiet-period=200ms").start();
 		InetSocketAddress address = this.application.address();
 		ExecutorService executor = Executors.newCachedThreadPool();
-		for (int i = 0; i < 4; i++) {
+		for (int i = 0; i < 16; i++) {
 			executor.execute(() -> {
 				try {
 					while (true) {
 						Socket socket = new Socket();
 						socket.connect(address);
+						TestClient client = new TestClient(address, socket);
 						synchronized (this.clients) {
-							this.clients.add(new TestClient(address, socket));
+							this.clients.add(client);
 						}
+						client.readLine();
 					}
 				}
 				catch (IOException ex) {
@@ -120,7 +122,7 @@ class ProcessFaultIntegrationTests {
 		assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
 		for (TestClient client : this.clients) {
 			while (client.read() != -1) {
-				// The slot
+				// Nothing but the end is to come
 			}
 		}
 		String output = this.application.output();
@@ -236,7 +238,8 @@ class ProcessFaultIntegrationTests {
 		Path clock = Files.writeString(this.directory.resolve("clock"), "+0");
 		this.application = launcher()
 			.prefix("faketime", "-m", "--exclude-monotonic", "-f", "+0", "env", "-u", "FAKETIME",
-					"FAKETIME_TIMESTAMP_FILE=" + clock, "FAKETIME_CACHE_DURATION=1")
+					// Which threads would have to wait for each other for
+					"-u", "FAKETIME_SHARED", "FAKETIME_TIMESTAMP_FILE=" + clock, "FAKETIME_CACHE_DURATION=1")
 			.server("idle-timeout=2s", "slot-timeout=1s")
 			.start();
 		TestClient talker = connect(Behavior.ECHO);
