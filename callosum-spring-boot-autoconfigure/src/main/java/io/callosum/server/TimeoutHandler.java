@@ -46,6 +46,13 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	 */
 	private static final int CHECKS = 4;
 
+	/**
+	 * After which a check that finds a time-out is made again. When a process or an event
+	 * loop was held for long, its timers run before it has seen what the peers have sent
+	 * and read meanwhile. What is scheduled then runs after that.
+	 */
+	private static final long SECOND_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+
 	private final ConnectionLease lease;
 
 	private final long idleNanos;
@@ -67,6 +74,10 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	 * How much of the first message that waits had been written by then.
 	 */
 	private long progress;
+
+	private boolean foundIdle;
+
+	private boolean foundStuck;
 
 	private @Nullable Future<?> idleCheck;
 
@@ -117,7 +128,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		if (this.writeNanos > 0 && this.writeCheck == null && isWaiting(ctx)) {
 			this.lastWrite = this.ticker.nanoTime();
 			this.progress = progress(ctx);
-			scheduleWriteCheck(ctx);
+			scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
 		}
 	}
 
@@ -134,29 +145,40 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		observeProgress(ctx);
 		long last = (this.lastRead - this.lastWrite > 0) ? this.lastRead : this.lastWrite;
 		long left = this.idleNanos - (this.ticker.nanoTime() - last);
-		if (left <= 0) {
-			this.lease.close(Reason.IDLE_TIMEOUT);
+		if (left > 0) {
+			this.foundIdle = false;
+			scheduleIdleCheck(ctx, left);
+		}
+		else if (!this.foundIdle) {
+			this.foundIdle = true;
+			scheduleIdleCheck(ctx, SECOND_LOOK_NANOS);
 		}
 		else {
-			scheduleIdleCheck(ctx, left);
+			this.lease.close(Reason.IDLE_TIMEOUT);
 		}
 	}
 
-	private void scheduleWriteCheck(ChannelHandlerContext ctx) {
-		this.writeCheck = ctx.executor()
-			.schedule(() -> checkWrite(ctx), Math.max(1, this.writeNanos / CHECKS), TimeUnit.NANOSECONDS);
+	private void scheduleWriteCheck(ChannelHandlerContext ctx, long delay) {
+		this.writeCheck = ctx.executor().schedule(() -> checkWrite(ctx), Math.max(1, delay), TimeUnit.NANOSECONDS);
 	}
 
 	private void checkWrite(ChannelHandlerContext ctx) {
 		this.writeCheck = null;
-		if (isWaiting(ctx)) {
-			observeProgress(ctx);
-			if (this.ticker.nanoTime() - this.lastWrite >= this.writeNanos) {
-				this.lease.close(Reason.WRITE_TIMEOUT);
-			}
-			else {
-				scheduleWriteCheck(ctx);
-			}
+		if (!isWaiting(ctx)) {
+			this.foundStuck = false;
+			return;
+		}
+		observeProgress(ctx);
+		if (this.ticker.nanoTime() - this.lastWrite < this.writeNanos) {
+			this.foundStuck = false;
+			scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
+		}
+		else if (!this.foundStuck) {
+			this.foundStuck = true;
+			scheduleWriteCheck(ctx, SECOND_LOOK_NANOS);
+		}
+		else {
+			this.lease.close(Reason.WRITE_TIMEOUT);
 		}
 	}
 

@@ -49,6 +49,11 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	static final long IDLE_TIMEOUT = Duration.ofSeconds(7).toNanos();
 
+	/**
+	 * What finds a connection idle looks again a moment later.
+	 */
+	static final long SECOND_LOOK = Duration.ofMillis(2).toNanos();
+
 	static final long WRITE_TIMEOUT = Duration.ofSeconds(2).toNanos();
 
 	private static final long QUIET_PERIOD = Duration.ofSeconds(1).toNanos();
@@ -515,7 +520,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
 		verify(!this.setup.idleTimeout() || life.handlerEnded || life.isWriting()
-				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT, life + " is idle for too long");
+				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT + SECOND_LOOK, life + " is idle for too long");
 		boolean discards = life.connectionEvents > 0 && !this.setup.handler() && !life.inbound;
 		boolean noticed = discards || life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;
 		verify(!life.peerGone || !noticed, "it is not noticed that the peer of " + life + " is gone");

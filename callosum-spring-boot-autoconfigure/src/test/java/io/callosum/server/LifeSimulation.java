@@ -342,15 +342,12 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Let everything happen that can without time.
+	 * Let everything happen that can without time, but for that of a second look.
 	 */
 	private void settle() {
-		do {
-			while (runOne()) {
-				check();
-			}
-		}
-		while (progressStop());
+		runAll();
+		advance(Duration.ofNanos(LifeModel.SECOND_LOOK));
+		runAll();
 		this.model.verify(this.phase != Phase.CLOSING, "nothing happens any more, but the stop waits");
 		check();
 		this.model.checkIdle(this.timersLost);
@@ -394,6 +391,15 @@ final class LifeSimulation implements SlotAllocator {
 	private void check() {
 		this.model.shown(this.server.connections());
 		this.model.checkAlways(this.server.connections());
+	}
+
+	private void runAll() {
+		do {
+			while (runOne()) {
+				check();
+			}
+		}
+		while (progressStop());
 	}
 
 	private void advance(Duration time) {

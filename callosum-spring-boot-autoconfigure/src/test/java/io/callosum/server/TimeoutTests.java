@@ -20,6 +20,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
@@ -115,6 +117,35 @@ class TimeoutTests {
 			TestClient client = connect(server, tls);
 			assertThat(client.readSlot()).isZero();
 			verifyStays(server);
+		}
+	}
+
+	@Test
+	void whoHasSentOrReadWhileTheEventLoopWasHeldIsNotTimedOut() {
+		CountDownLatch held = new CountDownLatch(1);
+		try (TestServer server = idle(false, (builder) -> builder.workerThreads(1)
+			.writeTimeout(TIMEOUT)
+			.connectionHandler((connection) -> (connection.slot() == 1)
+					? connection.outbound().sendByteArray(Flux.generate((sink) -> sink.next(new byte[10_000]))).then()
+					: connection.inbound().receive().then()))) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				if (event.getSlot() == 2) {
+					held.countDown();
+					// As a long garbage collection does
+					LockSupport.parkNanos(TIMEOUT.multipliedBy(2).toNanos());
+				}
+			});
+			server.start();
+			TestClient talker = server.connect();
+			assertThat(talker.readSlot()).isZero();
+			TestClient reader = server.connect();
+			assertThat(reader.readSlot()).isOne();
+			assertThat(server.connect().readSlot()).isEqualTo(2);
+			TestServer.await("hold", () -> assertThat(held.getCount()).isZero());
+			talker.send("x");
+			reader.read(1_000_000);
+			assertThat(server.connect().readSlot()).isEqualTo(3);
+			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getSlot).doesNotContain(0, 1);
 		}
 	}
 

@@ -1,0 +1,94 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import io.callosum.server.LowestSlotAllocator;
+import io.callosum.server.SlotAllocator;
+import io.callosum.server.SlotRequest;
+
+/**
+ * The slots of an application that lets its server ask for most of them, and assigns some
+ * by itself. Counts what is given and comes back.
+ */
+final class CountingSlots implements SlotAllocator {
+
+	private final LowestSlotAllocator delegate = new LowestSlotAllocator();
+
+	private final Set<Integer> inUse = ConcurrentHashMap.newKeySet();
+
+	/**
+	 * Those that the application has assigned, by the connection.
+	 */
+	private final Map<String, Integer> assigned = new ConcurrentHashMap<>();
+
+	private final AtomicInteger errors = new AtomicInteger();
+
+	@Override
+	public int allocate(SlotRequest request) {
+		return take(request);
+	}
+
+	@Override
+	public void release(int slot) {
+		// Before the delegate may give it away again
+		if (!this.inUse.remove(slot)) {
+			this.errors.incrementAndGet();
+		}
+		this.delegate.release(slot);
+	}
+
+	/**
+	 * Take a slot to assign it, which {@link #free} gives back.
+	 */
+	int assign(SlotRequest request) {
+		int slot = take(request);
+		this.assigned.put(request.connectionId(), slot);
+		return slot;
+	}
+
+	void free(String connectionId) {
+		Integer slot = this.assigned.remove(connectionId);
+		if (slot != null) {
+			release(slot);
+		}
+	}
+
+	int inUse() {
+		return this.inUse.size();
+	}
+
+	/**
+	 * Return how often a slot was given twice or came back twice.
+	 */
+	int errors() {
+		return this.errors.get();
+	}
+
+	private int take(SlotRequest request) {
+		int slot = this.delegate.allocate(null);
+		if (!this.inUse.add(slot)) {
+			this.errors.incrementAndGet();
+		}
+		return slot;
+	}
+
+}

@@ -1,0 +1,239 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Execution;
+import org.junit.jupiter.api.parallel.ExecutionMode;
+import org.junit.jupiter.params.AfterParameterizedClassInvocation;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.MethodSource;
+
+import io.callosum.server.TestClient;
+import io.callosum.server.TestTls;
+import io.callosum.server.Transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+/**
+ * What befalls the network between a server and its peers: no slot stays with a peer that
+ * is gone, and none is taken from one that is not. The cases share a server, and each has
+ * a {@link Behavior} of its own, because it is by their addresses that the clients are
+ * cut off.
+ */
+@ParameterizedClass
+@MethodSource("servers")
+@Execution(ExecutionMode.CONCURRENT)
+class NetworkFaultIntegrationTests {
+
+	private final Server server;
+
+	private final ApplicationProcess application;
+
+	NetworkFaultIntegrationTests(Server server) {
+		this.server = server;
+		this.application = server.application;
+	}
+
+	static Stream<Server> servers() {
+		return Stream.of(Transport.values())
+			.flatMap((transport) -> Stream.of(new Server(transport, false), new Server(transport, true)));
+	}
+
+	@BeforeParameterizedClassInvocation
+	static void start(Server server, @TempDir Path directory) {
+		server.start(directory);
+	}
+
+	@AfterParameterizedClassInvocation
+	static void end(Server server) {
+		server.end();
+	}
+
+	@Test
+	void theSlotOfAPeerThatVanishesComesBackWhereNobodyReadsItsBytes() throws IOException {
+		verifySlotOfVanishedPeerComesBack(Behavior.NONE, "PEER_RESET");
+	}
+
+	@Test
+	void theSlotOfAPeerThatVanishesComesBackWhereTheApplicationNeverReads() throws IOException {
+		verifySlotOfVanishedPeerComesBack(Behavior.STALL, "PEER_RESET");
+	}
+
+	@Test
+	void theSlotOfAPeerThatVanishesComesBackWhereTheApplicationHasMuchToWrite() throws IOException {
+		verifySlotOfVanishedPeerComesBack(Behavior.FLOOD, "WRITE_TIMEOUT");
+	}
+
+	/**
+	 * The system does not ask a peer for a sign of life that has not acknowledged what
+	 * was sent. Its own patience with that is a quarter of an hour.
+	 */
+	@Test
+	void theSlotOfAPeerThatVanishesComesBackWhereTheApplicationWritesALittleAndACustomizerLimitsThat()
+			throws IOException {
+		assumeTrue(this.server.transport.isNative(), "NIO has no option for the TCP user time-out");
+		verifySlotOfVanishedPeerComesBack(Behavior.TICK, "PEER_RESET");
+	}
+
+	@Test
+	void theSlotOfAPeerThatAFirewallRejectsComesBack() throws IOException {
+		try (Socket socket = Behavior.ASSIGN.connect(this.server.address)) {
+			client(socket).readSlot();
+			this.server.namespace.reject(client(Behavior.ASSIGN));
+			awaitFree(Behavior.ASSIGN, "PEER_RESET");
+		}
+	}
+
+	@Test
+	void aPeerThatIsAwayForLessThanTheKeepAliveAllowsStaysAndLosesNothing() throws IOException {
+		try (Socket socket = Behavior.ECHO.connect(this.server.address)) {
+			TestClient client = client(socket);
+			client.readSlot();
+			assertThat(client.send("hello").read(5)).hasSize(5);
+			this.server.namespace.cut(client(Behavior.ECHO));
+			client.send("still there?");
+			stays(Behavior.ECHO, Duration.ofMillis(3500));
+			this.server.namespace.mend(client(Behavior.ECHO));
+			assertThat(client.read(12)).asString(StandardCharsets.US_ASCII).isEqualTo("still there?");
+			assertThat(this.application.output()).doesNotContain(Behavior.ECHO.name());
+		}
+		awaitFree(Behavior.ECHO, "PEER_CLOSED");
+	}
+
+	@Test
+	void aPeerThatVanishesInItsHandshakeIsClosedAtTheTimeout() throws IOException {
+		assumeTrue(this.server.tls, "Without TLS there is no handshake");
+		try (Socket socket = Behavior.ASSIGN_LATE.connect(this.server.address)) {
+			socket.getOutputStream().write(TestTls.clientHello(), 0, 100);
+			this.server.namespace.cut(client(Behavior.ASSIGN_LATE));
+			this.application.awaitOutput("ERROR SslHandshakeTimeoutException");
+			assertThat(this.application.count("ERROR SslHandshakeTimeoutException")).isOne();
+			assertThat(this.application.output()).doesNotContain(Behavior.ASSIGN_LATE.name());
+		}
+	}
+
+	private void verifySlotOfVanishedPeerComesBack(Behavior behavior, String reason) throws IOException {
+		try (Socket socket = behavior.connect(this.server.address)) {
+			client(socket).readSlot();
+			// Until the client's system has acknowledged the slot line
+			stays(behavior, Duration.ofMillis(500));
+			this.server.namespace.cut(client(behavior));
+			long start = System.nanoTime();
+			awaitFree(behavior, reason);
+			assertThat(System.nanoTime() - start).isBetween(TimeUnit.MILLISECONDS.toNanos(1500),
+					TimeUnit.SECONDS.toNanos(20));
+		}
+	}
+
+	private void stays(Behavior behavior, Duration duration) {
+		Awaitility.await()
+			.atMost(Duration.ofMinutes(1))
+			.during(duration)
+			.until(() -> !this.application.output().contains(behavior.name()));
+	}
+
+	private void awaitFree(Behavior behavior, String reason) {
+		ApplicationProcess.await("end of " + behavior,
+				() -> assertThat(this.application.output().lines()).filteredOn((line) -> line.endsWith(behavior.name()))
+					.singleElement()
+					.asString()
+					.matches("FREE [0-9]+ " + reason + " " + behavior));
+	}
+
+	/**
+	 * Return a client over a socket, which the test closes: through TLS, that could wait
+	 * for the network.
+	 */
+	private TestClient client(Socket socket) throws IOException {
+		return new TestClient(this.server.address, this.server.tls ? TestTls.layeredSocket(socket) : socket);
+	}
+
+	private String client(Behavior behavior) {
+		return behavior.address(this.server.address.getAddress()).getHostAddress();
+	}
+
+	private static final class Server {
+
+		private final Transport transport;
+
+		private final boolean tls;
+
+		private NetworkNamespace namespace;
+
+		private ApplicationProcess application;
+
+		private InetSocketAddress address;
+
+		private long sockets;
+
+		private Server(Transport transport, boolean tls) {
+			this.transport = transport;
+			this.tls = tls;
+		}
+
+		private void start(Path directory) {
+			Requirement.command("iptables");
+			this.namespace = new NetworkNamespace();
+			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(directory, this.transport)
+				.prefix(this.namespace.prefix())
+				// Gives a peer up after 6 s
+				.server("keep-alive.idle=2s", "keep-alive.interval=1s", "keep-alive.count=4", "write-timeout=3s",
+						"ssl.handshake-timeout=3s");
+			if (this.tls) {
+				launcher.tls();
+			}
+			if (this.transport.isNative()) {
+				launcher.arguments("--test.tcp-user-timeout=8000");
+			}
+			this.application = launcher.start(this.namespace.host(), 0);
+			this.address = this.application.address();
+			this.sockets = this.application.state().get("sockets");
+		}
+
+		private void end() {
+			if (this.application != null) {
+				try (ApplicationProcess application = this.application) {
+					application.awaitNothingLeft(this.sockets);
+				}
+			}
+			if (this.namespace != null) {
+				this.namespace.close();
+			}
+		}
+
+		@Override
+		public String toString() {
+			return this.transport + (this.tls ? " with TLS" : "");
+		}
+
+	}
+
+}

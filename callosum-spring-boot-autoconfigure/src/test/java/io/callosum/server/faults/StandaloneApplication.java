@@ -1,0 +1,350 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.lang.management.BufferPoolMXBean;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+import javax.management.JMException;
+import javax.management.ObjectName;
+
+import com.sun.management.UnixOperatingSystemMXBean;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.util.internal.PlatformDependent;
+import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Mono;
+
+import org.springframework.beans.factory.annotation.Value;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.context.event.EventListener;
+
+import io.callosum.server.CallosumConnection;
+import io.callosum.server.CallosumServer;
+import io.callosum.server.CallosumTcpServerCustomizer;
+import io.callosum.server.ConnectionEvent;
+import io.callosum.server.ConnectionHandler;
+import io.callosum.server.NoSlotAvailableException;
+import io.callosum.server.ServerErrorEvent;
+import io.callosum.server.ServerStartedEvent;
+import io.callosum.server.SlotFreeEvent;
+import io.callosum.server.SlotRequest;
+import io.callosum.server.SlotRequestEvent;
+
+/**
+ * An application without a web server, for a process of its own. It does to a connection
+ * what the {@link Behavior} says that the client has chosen, prints what it hears of its
+ * server, and closes its context when its standard input ends.
+ * <p>
+ * Lines of its standard input are commands: {@code state} prints what the process holds
+ * after a garbage collection, {@code hog} takes all direct memory, {@code release} gives
+ * it back.
+ */
+@Configuration(proxyBeanMethods = false)
+@EnableAutoConfiguration
+class StandaloneApplication {
+
+	/**
+	 * In which each byte is the lowest one of its position.
+	 */
+	private static final byte[] BLOCK = new byte[8192];
+
+	static {
+		for (int i = 0; i < BLOCK.length; i++) {
+			BLOCK[i] = (byte) i;
+		}
+	}
+
+	private final CountingSlots slots = new CountingSlots();
+
+	private final List<ByteBuf> hogs = new ArrayList<>();
+
+	private boolean handler;
+
+	private Duration slotTimeout;
+
+	public static void main(String[] args) {
+		ConfigurableApplicationContext context = SpringApplication.run(StandaloneApplication.class, args);
+		Thread thread = new Thread(() -> {
+			context.getBean(StandaloneApplication.class).runCommands(context);
+			context.close();
+		});
+		thread.setDaemon(true);
+		thread.start();
+	}
+
+	@Value("${test.handler:false}")
+	void setHandler(boolean handler) {
+		this.handler = handler;
+	}
+
+	@Value("${callosum.server.slot-timeout:10s}")
+	void setSlotTimeout(Duration slotTimeout) {
+		this.slotTimeout = slotTimeout;
+	}
+
+	@Bean
+	CountingSlots slots() {
+		return this.slots;
+	}
+
+	@Bean
+	@ConditionalOnProperty("test.handler")
+	ConnectionHandler connectionHandler() {
+		return (connection) -> serve(Behavior.of(connection.remoteAddress()), connection);
+	}
+
+	@Bean
+	@ConditionalOnProperty("test.tcp-user-timeout")
+	CallosumTcpServerCustomizer tcpUserTimeout(@Value("${test.tcp-user-timeout}") int timeout) {
+		return (tcpServer) -> tcpServer.childOption(EpollChannelOption.TCP_USER_TIMEOUT, timeout);
+	}
+
+	@EventListener
+	void started(ServerStartedEvent event) {
+		System.out.println("PORT " + event.getServer().address().getPort());
+	}
+
+	@EventListener
+	void slotRequested(SlotRequestEvent event) {
+		SlotRequest request = event.getRequest();
+		Mono<Integer> slot = Mono.fromCallable(() -> this.slots.assign(request));
+		switch (Behavior.of(request.remoteAddress())) {
+			case ASSIGN -> event.assign(this.slots.assign(request));
+			case ASSIGN_LATE -> event.assign(slot.delaySubscription(Duration.ofMillis(50)));
+			case ASSIGN_TOO_LATE -> event.assign(slot.delaySubscription(this.slotTimeout.multipliedBy(3).dividedBy(2)));
+			case ASSIGN_TWICE -> event.assign(slot.flatMapMany((value) -> Flux.just(value, value)));
+			case ASSIGN_NEGATIVE -> event.assign(Mono.just(-1));
+			case ASSIGN_TAKEN -> event.assign(event.getServer().connections().iterator().next().slot());
+			case ASSIGN_NOTHING -> event.assign(Mono.empty());
+			case ASSIGN_FAILED -> event.assign(Mono.error(new IllegalStateException("Test")));
+			case REJECT -> event.reject(new IllegalStateException("Test"));
+			case NO_SLOT -> event.reject(new NoSlotAvailableException("Test"));
+			case REQUEST_ERROR -> throw new IllegalStateException("Test");
+			case REQUEST_ERROR_AFTER_ANSWER -> {
+				event.assign(this.slots.assign(request));
+				throw new IllegalStateException("Test");
+			}
+			case REQUEST_STACK_OVERFLOW -> overflow(0);
+			default -> {
+			}
+		}
+	}
+
+	@EventListener
+	void connected(ConnectionEvent event) {
+		System.out.println("CONNECTED " + event.getSlot());
+		CallosumConnection connection = event.getConnection();
+		Behavior behavior = Behavior.of(connection.remoteAddress());
+		switch (behavior) {
+			case CLOSE -> connection.close();
+			case CONNECTION_ERROR -> throw new IllegalStateException("Test");
+			case CONNECTION_STACK_OVERFLOW -> overflow(0);
+			case CONNECTION_OUT_OF_MEMORY -> System.out.println(new long[Integer.MAX_VALUE].length);
+			case ECHO, FLOOD, TICK, STALL, COMPLETE, FAIL -> {
+				if (!this.handler) {
+					Flux.from(serve(behavior, connection))
+						.doFinally((signal) -> connection.close())
+						.subscribe(null, (error) -> {
+						});
+				}
+			}
+			default -> {
+			}
+		}
+	}
+
+	@EventListener
+	void slotFree(SlotFreeEvent event) {
+		Behavior behavior = Behavior.of(event.getConnection().remoteAddress());
+		System.out.println("FREE " + event.getSlot() + " " + event.getReason() + " " + behavior);
+		this.slots.free(event.getConnection().id());
+		switch (behavior) {
+			case FREE_ERROR -> throw new IllegalStateException("Test");
+			case FREE_STACK_OVERFLOW -> overflow(0);
+			default -> {
+			}
+		}
+	}
+
+	@EventListener
+	void error(ServerErrorEvent event) {
+		System.out.println("ERROR " + event.getError().getClass().getSimpleName());
+	}
+
+	private static Publisher<Void> serve(Behavior behavior, CallosumConnection connection) {
+		return switch (behavior) {
+			case ECHO -> connection.outbound().send(connection.inbound().receive().retain(), (bytes) -> true).then();
+			case FLOOD -> connection.outbound()
+				.send(Flux.generate((sink) -> sink.next(Unpooled.wrappedBuffer(BLOCK))), (bytes) -> true)
+				.then();
+			case TICK -> Flux.interval(Duration.ofMillis(100))
+				.onBackpressureDrop()
+				.concatMap((tick) -> connection.outbound().sendString(Mono.just("x")).then())
+				.then();
+			case STALL -> {
+				connection.inbound();
+				yield Mono.never();
+			}
+			case COMPLETE -> connection.outbound().sendString(Mono.just("bye")).then();
+			case FAIL -> connection.inbound().receive().then(Mono.error(new IllegalStateException("Test"))).then();
+			default -> connection.inbound().receive().then();
+		};
+	}
+
+	private static int overflow(int depth) {
+		return overflow(depth + 1) + 1;
+	}
+
+	private void runCommands(ConfigurableApplicationContext context) {
+		try {
+			BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+			String command;
+			while ((command = commands.readLine()) != null) {
+				String result = switch (command) {
+					case "state" -> state(context.getBean(CallosumServer.class), context.getBean(MeterRegistry.class));
+					case "hog" -> hog();
+					case "release" -> release();
+					default -> throw new IllegalArgumentException(command);
+				};
+				System.out.println("DONE " + command + " " + result);
+			}
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+	}
+
+	private String state(CallosumServer server, MeterRegistry registry) throws IOException {
+		Collection<CallosumConnection> connections = server.connections();
+		Map<String, Long> state = new LinkedHashMap<>();
+		// First, because it collects the garbage
+		String objects = objects();
+		state.put("leases", count(objects, ".*\\.ConnectionLease"));
+		state.put("channels", count(objects, ".*\\.(Epoll|Nio)SocketChannel"));
+		state.put("sslHandlers", count(objects, ".*\\.SslHandler"));
+		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
+		state.put("direct", directMemory());
+		state.put("threads", (long) ManagementFactory.getThreadMXBean().getThreadCount());
+		state.put("meters", (long) registry.getMeters().size());
+		state.put("descriptors", ((UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+			.getOpenFileDescriptorCount());
+		state.put("sockets", sockets());
+		state.put("connections", (long) connections.size());
+		state.put("slots", (long) this.slots.inUse());
+		state.put("errors", (long) this.slots.errors());
+		state.put("clock", System.currentTimeMillis());
+		state.put("connectedAt",
+				connections.stream()
+					.mapToLong((connection) -> connection.connectedAt().toEpochMilli())
+					.max()
+					.orElse(0));
+		return state.entrySet()
+			.stream()
+			.map((entry) -> entry.getKey() + "=" + entry.getValue())
+			.collect(Collectors.joining(" "));
+	}
+
+	/**
+	 * Return how many objects of each class are in use.
+	 */
+	private static String objects() {
+		try {
+			return (String) ManagementFactory.getPlatformMBeanServer()
+				.invoke(new ObjectName("com.sun.management:type=DiagnosticCommand"), "gcClassHistogram",
+						new Object[] { new String[0] }, new String[] { String[].class.getName() });
+		}
+		catch (JMException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static long count(String objects, String className) {
+		Matcher matcher = Pattern
+			.compile("^ *[0-9]+: +([0-9]+) +[0-9]+ +" + className + "( \\(.*\\))?$", Pattern.MULTILINE)
+			.matcher(objects);
+		return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
+	}
+
+	private static long directMemory() {
+		return Math.max(0, PlatformDependent.usedDirectMemory())
+				+ ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class)
+					.stream()
+					.mapToLong(BufferPoolMXBean::getMemoryUsed)
+					.sum();
+	}
+
+	private static long sockets() throws IOException {
+		try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
+			return descriptors.filter((descriptor) -> {
+				try {
+					return Files.readSymbolicLink(descriptor).toString().startsWith("socket:");
+				}
+				catch (IOException ex) {
+					// Closed meanwhile
+					return false;
+				}
+			}).count();
+		}
+	}
+
+	private String hog() {
+		for (int size = 1 << 20; size > 0; size >>= 4) {
+			try {
+				while (true) {
+					this.hogs.add(Unpooled.directBuffer(size, size));
+				}
+			}
+			catch (OutOfMemoryError ex) {
+				// As intended
+			}
+		}
+		return "";
+	}
+
+	private String release() {
+		this.hogs.forEach(ByteBuf::release);
+		this.hogs.clear();
+		return "";
+	}
+
+}
