@@ -27,7 +27,7 @@ import java.util.stream.Collectors;
 
 /**
  * Starts the processes of the whole-server benchmarks: servers on the first processor,
- * clients on the last.
+ * clients on the second.
  *
  * @author The Callosum authors
  */
@@ -65,7 +65,7 @@ final class Servers {
 	static ChildProcess startClient(Settings settings) {
 		return ChildProcess
 			.start(log(settings, "client"),
-					ChildProcess.java(lastProcessor(),
+					ChildProcess.java(secondProcessor(),
 							List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true",
 									"-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(CLIENT)),
 							ClientMain.class));
@@ -89,7 +89,7 @@ final class Servers {
 		return isPinned() ? 0 : -1;
 	}
 
-	private static int lastProcessor() {
+	private static int secondProcessor() {
 		return isPinned() ? 1 : -1;
 	}
 
