@@ -164,30 +164,6 @@ class ProcessFaultIntegrationTests {
 	}
 
 	@Test
-	void aServerWithoutDirectMemoryLeftGetsItsSlotsBackAndGoesOnWhenThereIsSomeAgain() {
-		this.application = launcher().options("-XX:MaxDirectMemorySize=32m").arguments("--test.handler=true").start();
-		assertThat(connect(Behavior.ECHO).readSlot()).isZero();
-		long sockets = this.application.state().get("sockets") - 1;
-		this.application.command("hog");
-		for (int i = 0; i < 10; i++) {
-			// More than what is allocated already has room for
-			connect(Behavior.ECHO).send("x".repeat(60_000));
-		}
-		// Each takes its time, because the JVM tries hard to find memory
-		ApplicationProcess.await("failures",
-				() -> assertThat(this.application.output().split("FREE [0-9]+ CONNECTION_FAILED", -1))
-					.hasSizeGreaterThan(3));
-		closeClients();
-		this.application.awaitNothingLeft(sockets);
-		this.application.command("release");
-		TestClient client = connect(Behavior.ECHO);
-		assertThat(client.readSlot()).isZero();
-		assertThat(client.send("hello").read(5)).asString(StandardCharsets.US_ASCII).isEqualTo("hello");
-		// Not one for each connection
-		assertThat(this.application.warnings()).hasSizeLessThan(4);
-	}
-
-	@Test
 	void aServerThatWasFrozenHasClosedNoConnectionAndAcceptsNewOnes() throws Exception {
 		this.application = launcher().server("idle-timeout=5s", "write-timeout=5s", "slot-timeout=5s", "backlog=16")
 			.start();
