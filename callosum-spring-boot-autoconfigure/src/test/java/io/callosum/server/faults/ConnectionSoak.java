@@ -93,7 +93,7 @@ class ConnectionSoak {
 
 	private final ExecutorService clients = Executors.newCachedThreadPool();
 
-	private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+	private final ScheduledExecutorService timer = Executors.newScheduledThreadPool(4);
 
 	private final AtomicInteger open = new AtomicInteger();
 
@@ -132,8 +132,9 @@ class ConnectionSoak {
 	 */
 	private long run(Duration duration, int samples) throws InterruptedException {
 		this.subjects.forEach(Subject::hold);
-		Future<?> heartbeat = this.timer.scheduleWithFixedDelay(attempt(() -> this.subjects.forEach(Subject::beat)), 0,
-				200, TimeUnit.MILLISECONDS);
+		List<? extends Future<?>> heartbeats = this.subjects.stream()
+			.map((subject) -> this.timer.scheduleWithFixedDelay(attempt(subject::beat), 0, 200, TimeUnit.MILLISECONDS))
+			.toList();
 		long start = System.nanoTime();
 		long count = 0;
 		int sampled = 0;
@@ -148,7 +149,7 @@ class ConnectionSoak {
 			assertThat(this.failure.get()).as("failure").isNull();
 		}
 		ApplicationProcess.await("clients", () -> assertThat(this.open).hasValue(0));
-		heartbeat.cancel(false);
+		heartbeats.forEach((heartbeat) -> heartbeat.cancel(false));
 		assertThat(this.failure.get()).as("failure").isNull();
 		return count;
 	}
@@ -167,7 +168,10 @@ class ConnectionSoak {
 			this.open.incrementAndGet();
 			this.clients.execute(attempt(() -> {
 				try (Socket socket = behavior.connect(subject.address)) {
+					// Also where the server has no reason to close
+					Future<?> limit = this.timer.schedule(() -> close(socket), 10, TimeUnit.SECONDS);
 					conduct.act.carryOut(new Visit(behavior, socket, subject.client(socket), new Random(seed)));
+					limit.cancel(false);
 				}
 				catch (IOException | UncheckedIOException ex) {
 					// So most of them end
@@ -178,6 +182,15 @@ class ConnectionSoak {
 			}));
 		}
 		return count;
+	}
+
+	private static void close(Socket socket) {
+		try {
+			socket.close();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
 	}
 
 	private Runnable attempt(Attempt attempt) {
@@ -220,11 +233,13 @@ class ConnectionSoak {
 
 		private TestClient holder;
 
+		private volatile long slowestBeat;
+
 		private Subject(Transport transport, boolean tls) {
 			this.name = transport + (tls ? " with TLS" : "");
 			this.tls = tls;
 			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(ConnectionSoak.this.directory, transport)
-				.server("slot-timeout=500ms", "idle-timeout=2s", "write-timeout=1s", "ssl.handshake-timeout=1s",
+				.server("slot-timeout=500ms", "idle-timeout=4s", "write-timeout=1s", "ssl.handshake-timeout=1s",
 						"max-connections-per-address=" + MAX_PER_ADDRESS);
 			if (tls) {
 				launcher.tls().arguments("--test.handler=true");
@@ -250,7 +265,10 @@ class ConnectionSoak {
 		}
 
 		private void beat() {
-			assertThat(this.holder.send("x").read()).as("answer to a client that has done nothing bad").isEqualTo('x');
+			long start = System.nanoTime();
+			assertThat(this.holder.send("x").read()).as(this.name + ": answer to a client that has done nothing bad")
+				.isEqualTo('x');
+			this.slowestBeat = Math.max(this.slowestBeat, System.nanoTime() - start);
 		}
 
 		private TestClient client(Socket socket) throws IOException {
@@ -286,6 +304,8 @@ class ConnectionSoak {
 							last(key), this.after.get(key)));
 				}
 			}
+			report.append(
+					"%-30s %12d%n".formatted("slowest answer (ms)", TimeUnit.NANOSECONDS.toMillis(this.slowestBeat)));
 			Map<String, Integer> events = new TreeMap<>();
 			this.application.output()
 				.lines()
@@ -340,7 +360,7 @@ class ConnectionSoak {
 
 		HALF_CLOSE((visit) -> {
 			visit.socket.shutdownOutput();
-			visit.readToEnd(0);
+			visit.readToEnd(1);
 		}),
 
 		SEND((visit) -> visit.client.send(visit.bytes(100_000))),
@@ -369,13 +389,13 @@ class ConnectionSoak {
 
 		SEND_GARBAGE((visit) -> {
 			visit.socket.getOutputStream().write(visit.bytes(1000));
-			visit.readToEnd(0);
+			visit.readToEnd(1);
 		}),
 
 		STALL_HANDSHAKE((visit) -> {
 			byte[] hello = TestTls.clientHello();
 			visit.socket.getOutputStream().write(hello, 0, visit.random.nextInt(hello.length));
-			visit.readToEnd(0);
+			visit.readToEnd(1);
 		});
 
 		private final Act act;
@@ -414,12 +434,13 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Read until the end, or for 3 s.
+		 * Read until the end, or for 5 s, with a pause for each piece: a peer that takes
+		 * all at once may have an event loop for itself.
 		 */
 		private void readToEnd(long pauseMillis) throws IOException {
-			this.socket.setSoTimeout(3000);
+			this.socket.setSoTimeout(5000);
 			byte[] buffer = new byte[1000];
-			long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(3);
+			long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
 			while (this.socket.getInputStream().read(buffer) != -1 && System.nanoTime() - deadline < 0) {
 				pause(pauseMillis);
 			}

@@ -22,6 +22,8 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -56,6 +58,11 @@ class NetworkFaultIntegrationTests {
 	private final Server server;
 
 	private final ApplicationProcess application;
+
+	/**
+	 * A TLS socket that nobody holds any more says goodbye.
+	 */
+	private final List<TestClient> clients = new ArrayList<>();
 
 	NetworkFaultIntegrationTests(Server server) {
 		this.server = server;
@@ -118,6 +125,9 @@ class NetworkFaultIntegrationTests {
 			TestClient client = client(socket);
 			client.readSlot();
 			assertThat(client.send("hello").read(5)).hasSize(5);
+			// Until the client's system has acknowledged that: else the server's sends it
+			// again, and asks for no sign of life
+			stays(Behavior.ECHO, Duration.ofMillis(500));
 			this.server.namespace.cut(client(Behavior.ECHO));
 			client.send("still there?");
 			stays(Behavior.ECHO, Duration.ofMillis(3500));
@@ -173,7 +183,10 @@ class NetworkFaultIntegrationTests {
 	 * for the network.
 	 */
 	private TestClient client(Socket socket) throws IOException {
-		return new TestClient(this.server.address, this.server.tls ? TestTls.layeredSocket(socket) : socket);
+		TestClient client = new TestClient(this.server.address,
+				this.server.tls ? TestTls.layeredSocket(socket) : socket);
+		this.clients.add(client);
+		return client;
 	}
 
 	private String client(Behavior behavior) {
