@@ -530,9 +530,7 @@ final class ConnectionLease {
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
 		if (this.channel.eventLoop().isShutdown()) {
-			// It does not close a channel that was accepted while it ended, and nobody
-			// else
-			// can
+			// It may have ended without closing this channel, and runs no more tasks
 			closed();
 			return;
 		}

@@ -61,26 +61,25 @@ record KeepAlive(Duration idle, Duration interval, int count) {
 				.option(EpollOptions.TCP_KEEPCNT, this.count);
 		}
 		TcpServer server = tcpServer.childOption(ChannelOption.SO_KEEPALIVE, true);
-		if (channelType.getName().startsWith("io.netty.channel.socket.nio.")) {
+		return channelType.getName().startsWith("io.netty.channel.socket.nio.") ? applyToNio(server) : server;
+	}
+
+	private TcpServer applyToNio(TcpServer tcpServer) {
+		TcpServer server = tcpServer;
+		try (ServerSocketChannel listening = ServerSocketChannel.open();
+				SocketChannel accepted = SocketChannel.open()) {
 			for (Map.Entry<SocketOption<Integer>, Integer> option : Map
 				.of(ExtendedSocketOptions.TCP_KEEPIDLE, seconds(this.idle), ExtendedSocketOptions.TCP_KEEPINTERVAL,
 						seconds(this.interval), ExtendedSocketOptions.TCP_KEEPCOUNT, this.count)
 				.entrySet()) {
-				server = applyTo(server, option.getKey(), option.getValue());
+				if (isLinux() && listening.supportedOptions().contains(option.getKey())) {
+					server = server.option(NioChannelOption.of(option.getKey()), option.getValue());
+				}
+				else if (accepted.supportedOptions().contains(option.getKey())) {
+					server = server.childOption(NioChannelOption.of(option.getKey()), option.getValue());
+				}
 			}
-		}
-		return server;
-	}
-
-	private static TcpServer applyTo(TcpServer tcpServer, SocketOption<Integer> option, int value) {
-		try (ServerSocketChannel listening = ServerSocketChannel.open();
-				SocketChannel accepted = SocketChannel.open()) {
-			ChannelOption<Integer> channelOption = NioChannelOption.of(option);
-			if (isLinux() && listening.supportedOptions().contains(option)) {
-				return tcpServer.option(channelOption, value);
-			}
-			return accepted.supportedOptions().contains(option) ? tcpServer.childOption(channelOption, value)
-					: tcpServer;
+			return server;
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
