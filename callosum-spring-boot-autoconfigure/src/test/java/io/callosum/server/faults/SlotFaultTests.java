@@ -21,7 +21,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -95,24 +94,8 @@ class SlotFaultTests {
 
 	@FaultTest
 	void clientsThatLeaveWhileTheirSlotIsOnTheWayLeakNoneAndFreeNoneTwice(Link link, ListenerThreads threads) {
-		LowestSlotAllocator slots = new LowestSlotAllocator();
-		AtomicInteger assigned = new AtomicInteger();
-		AtomicInteger failures = new AtomicInteger();
 		try (TestServer server = TestServer.create(link, threads::applyTo)) {
-			server.events().on(SlotRequestEvent.class, (event) -> {
-				int micros = ThreadLocalRandom.current().nextInt(3000);
-				event.assign(Mono.delay(Duration.ofNanos(micros * 1000L)).map((tick) -> {
-					assigned.incrementAndGet();
-					return slots.allocate(event.getRequest());
-				}));
-			}).on(SlotFreeEvent.class, (event) -> {
-				try {
-					slots.release(event.getSlot());
-				}
-				catch (IllegalArgumentException ex) {
-					failures.incrementAndGet();
-				}
-			});
+			DelayedSlots slots = new DelayedSlots(server);
 			server.start();
 			Faults.inThreads(Faults.storm(link), (i) -> {
 				TestClient client = server.connect();
@@ -125,12 +108,8 @@ class SlotFaultTests {
 				}
 			});
 			server.awaitAccepted().verifyNothingLeft();
-			TestServer.await("every answer",
-					() -> assertThat(assigned).hasValue(server.events().of(SlotRequestEvent.class).size()));
-			TestServer.await("every slot",
-					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(assigned.get()));
-			assertThat(failures).as("slots freed twice").hasValue(0);
-			assertThat(assigned).hasPositiveValue();
+			slots.awaitAllFreed(server);
+			slots.verifyNoneFreedTwice();
 			Faults.verifyNoError(server);
 			server.expectNextSlot(0);
 		}

@@ -24,24 +24,19 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.netty.channel.Channel;
-import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
-import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.RecordedEvents;
 import io.callosum.server.ServerStoppedEvent;
 import io.callosum.server.SlotFreeEvent;
-import io.callosum.server.SlotRequestEvent;
 import io.callosum.server.TestClient;
 import io.callosum.server.TestServer;
 import io.callosum.server.TestTls;
@@ -152,24 +147,8 @@ class StopFaultTests {
 
 	@FaultTest
 	void aStopInTheMiddleOfAnswersOnTheirWayLosesNoSlot(Link link, ListenerThreads threads) {
-		LowestSlotAllocator slots = new LowestSlotAllocator();
-		AtomicInteger given = new AtomicInteger();
-		AtomicInteger failures = new AtomicInteger();
 		try (TestServer server = TestServer.create(link, threads::applyTo)) {
-			server.events().on(SlotRequestEvent.class, (event) -> {
-				int micros = ThreadLocalRandom.current().nextInt(3000);
-				event.assign(Mono.delay(Duration.ofNanos(micros * 1000L)).map((tick) -> {
-					given.incrementAndGet();
-					return slots.allocate(event.getRequest());
-				}));
-			}).on(SlotFreeEvent.class, (event) -> {
-				try {
-					slots.release(event.getSlot());
-				}
-				catch (IllegalArgumentException ex) {
-					failures.incrementAndGet();
-				}
-			});
+			DelayedSlots slots = new DelayedSlots(server);
 			for (int round = 0; round < 5; round++) {
 				server.start();
 				for (int i = 0; i < 10; i++) {
@@ -178,13 +157,10 @@ class StopFaultTests {
 				Faults.pause(3000);
 				server.server().stop();
 				server.closeClients();
-				TestServer.await("every answer",
-						() -> assertThat(given).hasValue(server.events().of(SlotRequestEvent.class).size()));
-				TestServer.await("every slot",
-						() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(given.get()));
+				slots.awaitAllFreed(server);
 				server.verifyNothingLeft();
 			}
-			assertThat(failures).hasValue(0);
+			slots.verifyNoneFreedTwice();
 			Faults.verifyNoError(server);
 			server.start().expectNextSlot(0);
 		}
