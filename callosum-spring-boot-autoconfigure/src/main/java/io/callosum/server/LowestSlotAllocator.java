@@ -55,6 +55,18 @@ public final class LowestSlotAllocator implements SlotAllocator {
 	 */
 	private long[][] levels = { new long[1] };
 
+	/**
+	 * A free slot that is lower than every free one of the tree, where it is still marked
+	 * as in use, or -1. Where connections come as others go, as in most servers, the next
+	 * takes it, and the levels above need not be written and searched.
+	 */
+	private int spare = -1;
+
+	/**
+	 * No slot below is free in the tree.
+	 */
+	private int bound;
+
 	private int inUse;
 
 	/**
@@ -113,8 +125,7 @@ public final class LowestSlotAllocator implements SlotAllocator {
 			if (this.inUse == this.maxSlots) {
 				return -1;
 			}
-			int slot = findLowest();
-			markInUse(slot);
+			int slot = (this.spare >= 0) ? takeSpare() : takeLowestOfTree();
 			this.inUse++;
 			return slot;
 		}
@@ -129,7 +140,18 @@ public final class LowestSlotAllocator implements SlotAllocator {
 			if (!isInUse(slot)) {
 				return false;
 			}
-			markFree(slot);
+			if (slot >= this.bound) {
+				markFree(slot);
+			}
+			else if (this.spare < 0) {
+				this.spare = slot;
+			}
+			else {
+				int higher = Math.max(slot, this.spare);
+				this.spare = Math.min(slot, this.spare);
+				markFree(higher);
+				this.bound = higher;
+			}
 			this.inUse--;
 			return true;
 		}
@@ -138,9 +160,22 @@ public final class LowestSlotAllocator implements SlotAllocator {
 		}
 	}
 
+	private int takeSpare() {
+		int slot = this.spare;
+		this.spare = -1;
+		return slot;
+	}
+
+	private int takeLowestOfTree() {
+		int slot = findLowest();
+		markInUse(slot);
+		this.bound = slot + 1;
+		return slot;
+	}
+
 	/**
-	 * Find the lowest free slot, and make room for it. Changes no bit, so that nothing is
-	 * lost if there is not enough memory to grow.
+	 * Find the lowest free slot of the tree, and make room for it. Changes no bit, so
+	 * that nothing is lost if there is not enough memory to grow.
 	 */
 	private int findLowest() {
 		if (this.levels[this.levels.length - 1][0] == FULL) {
@@ -166,7 +201,8 @@ public final class LowestSlotAllocator implements SlotAllocator {
 
 	private boolean isInUse(int slot) {
 		long[] words = this.levels[0];
-		return slot >= 0 && (slot >>> 6) < words.length && (words[slot >>> 6] & (1L << slot)) != 0;
+		return slot >= 0 && slot != this.spare && (slot >>> 6) < words.length
+				&& (words[slot >>> 6] & (1L << slot)) != 0;
 	}
 
 	private void markInUse(int slot) {
