@@ -39,6 +39,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -161,6 +162,32 @@ class ProcessFaultIntegrationTests {
 		closeClients();
 		verifyNextSlotIsZero();
 		assertThat(this.application.warnings()).singleElement().asString().contains("Cannot accept connections");
+	}
+
+	@Test
+	void aServerWithoutDirectMemoryLeftGetsItsSlotsBackAndGoesOnWhenThereIsSomeAgain() {
+		this.application = launcher().options("-XX:MaxDirectMemorySize=32m").arguments("--test.handler=true").start();
+		assertThat(connect(Behavior.ECHO).readSlot()).isZero();
+		long sockets = this.application.state().get("sockets") - 1;
+		this.application.command("hog");
+		// What they send is held unread, in more than what is allocated already has room
+		// for.
+		// Not many at once, because the JVM tries hard to find memory for each.
+		Awaitility.await("failures")
+			.atMost(Duration.ofMinutes(2))
+			.pollInterval(Duration.ofMillis(200))
+			.untilAsserted(() -> {
+				IntStream.range(0, 5).forEach((i) -> connect(Behavior.STALL).send("x".repeat(60_000)));
+				assertThat(this.application.output().split("FREE [0-9]+ CONNECTION_FAILED", -1)).hasSizeGreaterThan(3);
+			});
+		closeClients();
+		this.application.awaitNothingLeft(sockets);
+		this.application.command("release");
+		TestClient client = connect(Behavior.ECHO);
+		assertThat(client.readSlot()).isZero();
+		assertThat(client.send("hello").read(5)).asString(StandardCharsets.US_ASCII).isEqualTo("hello");
+		// Not one for each connection
+		assertThat(this.application.warnings()).hasSizeLessThan(4);
 	}
 
 	@Test
