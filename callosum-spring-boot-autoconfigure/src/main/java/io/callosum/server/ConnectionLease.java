@@ -40,7 +40,9 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.nio.NioIoHandle;
 import io.netty.channel.socket.DuplexChannel;
+import io.netty.channel.unix.UnixChannel;
 import io.netty.handler.codec.DecoderException;
 import io.netty.handler.ssl.SslClosedEngineException;
 import io.netty.handler.ssl.SslHandler;
@@ -532,6 +534,7 @@ final class ConnectionLease {
 		if (this.channel.eventLoop().isShutdown()) {
 			// It may have ended without closing this channel, and runs no more tasks
 			closed();
+			this.channel.eventLoop().terminationFuture().addListener((terminated) -> closeSocket());
 			return;
 		}
 		onEventLoop(() -> {
@@ -543,6 +546,18 @@ final class ConnectionLease {
 				this.channel.close();
 			}
 		});
+	}
+
+	/**
+	 * Close the socket of a channel whose event loop has ended and cannot do it any more.
+	 */
+	private void closeSocket() throws IOException {
+		if (this.channel instanceof UnixChannel unixChannel) {
+			unixChannel.fd().close();
+		}
+		else if (this.channel.unsafe() instanceof NioIoHandle handle) {
+			handle.selectableChannel().close();
+		}
 	}
 
 	/**

@@ -176,7 +176,7 @@ class StopFaultTests {
 			.nativeTransport(link.transport().isNative())
 			.loopResources(loops)
 			.eventPublisher(events);
-		// Not a TestServer, which minds the socket that Netty leaves open
+		// Not a TestServer, whose event loops are its own
 		CallosumServer server = threads.applyTo(link.isSecure() ? TestTls.secure(builder) : builder).build();
 		List<TestClient> clients = new ArrayList<>();
 		try {
@@ -194,6 +194,11 @@ class StopFaultTests {
 			assertThat(events.of(SlotFreeEvent.class)).hasSizeBetween(5, 6);
 			assertThat(events.all()).last().isInstanceOf(ServerStoppedEvent.class);
 			events.verifyOrder();
+			for (TestClient client : clients) {
+				while (client.read() != -1) {
+					// The slot line of the last one
+				}
+			}
 		}
 		finally {
 			server.stop();
