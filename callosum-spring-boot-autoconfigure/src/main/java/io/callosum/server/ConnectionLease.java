@@ -534,6 +534,7 @@ final class ConnectionLease {
 		if (this.channel.eventLoop().isShutdown()) {
 			// It may have ended without closing this channel, and runs no more tasks
 			closed();
+			// Its last tasks may close the channel yet
 			this.channel.eventLoop().terminationFuture().addListener((terminated) -> closeSocket());
 			return;
 		}

@@ -29,7 +29,10 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.util.concurrent.AbstractScheduledEventExecutor;
 import io.netty.util.concurrent.Future;
+import io.netty.util.concurrent.ImmediateEventExecutor;
 import io.netty.util.concurrent.Ticker;
+
+import org.springframework.util.Assert;
 
 /**
  * An event loop without a thread: it runs a task when it is told to, and its time is that
@@ -194,7 +197,8 @@ final class SimulatedLoop extends AbstractScheduledEventExecutor implements Even
 
 	@Override
 	public Future<?> terminationFuture() {
-		throw new UnsupportedOperationException();
+		Assert.state(this.ended, "The loop has not ended");
+		return ImmediateEventExecutor.INSTANCE.newSucceededFuture(null);
 	}
 
 }
