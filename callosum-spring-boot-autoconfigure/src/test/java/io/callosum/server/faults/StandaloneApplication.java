@@ -217,9 +217,13 @@ class StandaloneApplication {
 			case FLOOD -> connection.outbound()
 				.send(Flux.generate((sink) -> sink.next(Unpooled.wrappedBuffer(BLOCK))), (bytes) -> true)
 				.then();
+			// Not sendString: Reactor Netty leaks its pooled buffer, other than on the
+			// event
+			// loop, if the connection ends just then
 			case TICK -> Flux.interval(Duration.ofMillis(100))
 				.onBackpressureDrop()
-				.concatMap((tick) -> connection.outbound().sendString(Mono.just("x")).then())
+				.map((tick) -> Unpooled.wrappedBuffer(BLOCK, 'x', 1))
+				.concatMap((x) -> connection.outbound().sendObject(x).then())
 				.then();
 			case STALL -> {
 				connection.inbound();
