@@ -217,9 +217,8 @@ class StandaloneApplication {
 			case FLOOD -> connection.outbound()
 				.send(Flux.generate((sink) -> sink.next(Unpooled.wrappedBuffer(BLOCK))), (bytes) -> true)
 				.then();
-			// Not sendString: Reactor Netty leaks its pooled buffer, other than on the
-			// event
-			// loop, if the connection ends just then
+			// Not sendString, whose buffer Reactor Netty leaks on this thread if the
+			// connection ends just then
 			case TICK -> Flux.interval(Duration.ofMillis(100))
 				.onBackpressureDrop()
 				.map((tick) -> Unpooled.wrappedBuffer(BLOCK, 'x', 1))
