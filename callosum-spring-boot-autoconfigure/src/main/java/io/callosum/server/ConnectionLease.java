@@ -40,6 +40,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.EventLoop;
 import io.netty.channel.nio.NioIoHandle;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.channel.unix.UnixChannel;
@@ -531,33 +532,46 @@ final class ConnectionLease {
 	 */
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
-		if (this.channel.eventLoop().isShutdown()) {
-			// It may have ended without closing this channel, and runs no more tasks
-			closed();
-			// Its last tasks may close the channel yet
-			this.channel.eventLoop().terminationFuture().addListener((terminated) -> closeSocket());
+		EventLoop eventLoop = this.channel.eventLoop();
+		if (eventLoop.inEventLoop()) {
+			closeChannel();
 			return;
 		}
-		onEventLoop(() -> {
-			if (hasQueuedBytes()) {
-				// Not through the pipeline: a TLS handler would wait for its peer to read
-				this.channel.unsafe().close(this.channel.unsafe().voidPromise());
-			}
-			else {
-				this.channel.close();
-			}
-		});
+		try {
+			eventLoop.execute(this::closeChannel);
+		}
+		catch (RejectedExecutionException ex) {
+			// It has ended, perhaps without closing this channel
+			closed();
+			// Its last tasks may close the channel yet
+			eventLoop.terminationFuture().addListener((terminated) -> closeSocket());
+		}
+	}
+
+	private void closeChannel() {
+		if (hasQueuedBytes()) {
+			// Not through the pipeline: a TLS handler would wait for its peer to read
+			this.channel.unsafe().close(this.channel.unsafe().voidPromise());
+		}
+		else {
+			this.channel.close();
+		}
 	}
 
 	/**
 	 * Close the socket of a channel whose event loop has ended and cannot do it any more.
 	 */
-	private void closeSocket() throws IOException {
-		if (this.channel instanceof UnixChannel unixChannel) {
-			unixChannel.fd().close();
+	private void closeSocket() {
+		try {
+			if (this.channel instanceof UnixChannel unixChannel) {
+				unixChannel.fd().close();
+			}
+			else if (this.channel.unsafe() instanceof NioIoHandle handle) {
+				handle.selectableChannel().close();
+			}
 		}
-		else if (this.channel.unsafe() instanceof NioIoHandle handle) {
-			handle.selectableChannel().close();
+		catch (IOException ex) {
+			logger.debug("A socket could not be closed", ex);
 		}
 	}
 
@@ -843,7 +857,7 @@ final class ConnectionLease {
 
 	/**
 	 * Run a task on the event loop, at once if this is it. A task that comes when the
-	 * loop has ended is dropped: its channels were closed before.
+	 * loop has ended is dropped.
 	 */
 	void onEventLoop(Runnable task) {
 		if (this.channel.eventLoop().inEventLoop()) {

@@ -49,9 +49,9 @@ public final class LowestSlotAllocator implements SlotAllocator {
 	private final int maxSlots;
 
 	/**
-	 * A 64-way tree of bitmaps. A set bit means, at level 0, that the slot is in use, and
-	 * above, that the word below is full: new words, all zero, are right from the start.
-	 * The topmost level is always a single word.
+	 * A 64-way tree of bitmaps. A set bit means, at level 0, that the slot is in use or
+	 * spare, and above, that the word below is full: new words, all zero, are right from
+	 * the start. The topmost level is always a single word.
 	 */
 	private long[][] levels = { new long[1] };
 
@@ -63,7 +63,8 @@ public final class LowestSlotAllocator implements SlotAllocator {
 	private int spare = -1;
 
 	/**
-	 * No slot below is free in the tree.
+	 * No slot below is free in the tree, so that one that is released may become the
+	 * spare. If this were lower than it may be, slots would be right and only slower.
 	 */
 	private int bound;
 

@@ -71,6 +71,18 @@ class LowestSlotAllocatorTests {
 	}
 
 	@Test
+	void givesReleasedSlotsLowestFirstInWhateverOrderTheyCome() {
+		LowestSlotAllocator allocator = new LowestSlotAllocator();
+		allocate(allocator, 10);
+		release(allocator, 5, 3, 8);
+		assertThat(allocator.allocate(REQUEST)).isEqualTo(3);
+		release(allocator, 9, 4);
+		for (int slot : new int[] { 4, 5, 8, 9, 10 }) {
+			assertThat(allocator.allocate(REQUEST)).isEqualTo(slot);
+		}
+	}
+
+	@Test
 	void givesASlotAgainThatIsReleasedWhileAHigherOneIsFree() {
 		LowestSlotAllocator allocator = new LowestSlotAllocator();
 		allocate(allocator, 5000);
@@ -224,8 +236,11 @@ class LowestSlotAllocatorTests {
 	}
 
 	private void releaseAndAllocateAgain(LowestSlotAllocator allocator, int[] order, int operations) {
-		for (int i = 0; i < operations; i++) {
+		for (int i = 0; i < operations; i += 2) {
+			// Two, because one alone need not go through the tree
 			allocator.release(order[i % order.length]);
+			allocator.release(order[(i + 1) % order.length]);
+			allocator.allocate(REQUEST);
 			allocator.allocate(REQUEST);
 		}
 	}
