@@ -217,21 +217,27 @@ class StandaloneApplication {
 			case FLOOD -> connection.outbound()
 				.send(Flux.generate((sink) -> sink.next(Unpooled.wrappedBuffer(BLOCK))), (bytes) -> true)
 				.then();
-			// Not sendString, whose buffer Reactor Netty leaks on this thread if the
-			// connection ends just then
 			case TICK -> Flux.interval(Duration.ofMillis(100))
 				.onBackpressureDrop()
-				.map((tick) -> Unpooled.wrappedBuffer(BLOCK, 'x', 1))
-				.concatMap((x) -> connection.outbound().sendObject(x).then())
+				.concatMap((tick) -> send(connection, "x"))
 				.then();
 			case STALL -> {
 				connection.inbound();
 				yield Mono.never();
 			}
-			case COMPLETE -> connection.outbound().sendString(Mono.just("bye")).then();
+			case COMPLETE -> send(connection, "bye");
 			case FAIL -> connection.inbound().receive().then(Mono.error(new IllegalStateException("Test"))).then();
 			default -> connection.inbound().receive().then();
 		};
+	}
+
+	/**
+	 * Not by sendString, whose buffer Reactor Netty leaks on another thread than the
+	 * event loop if the connection ends just then.
+	 */
+	private static Mono<Void> send(CallosumConnection connection, String text) {
+		ByteBuf bytes = Unpooled.wrappedBuffer(text.getBytes(StandardCharsets.US_ASCII));
+		return connection.outbound().sendObject(bytes).then();
 	}
 
 	private static int overflow(int depth) {
