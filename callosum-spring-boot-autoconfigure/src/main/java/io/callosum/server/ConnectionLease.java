@@ -440,14 +440,16 @@ final class ConnectionLease {
 	}
 
 	private void timedOut() {
-		if (abandon(Reason.SLOT_TIMEOUT) && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
+		boolean abandoned = abandon(Reason.SLOT_TIMEOUT);
+		// Before anybody hears of it: the answer may come in consequence
+		if (ANSWER.compareAndSet(this, Progress.PENDING, Progress.OVERDUE)) {
+			this.run.answerOverdue();
+		}
+		if (abandoned && REFUSAL_TOLD.compareAndSet(this, 0, 1)) {
 			Duration slotTimeout = this.run.settings().slotTimeout;
 			this.run.events()
 				.report(ErrorKind.SLOT_TIMEOUT,
 						new TimeoutException("No slot was assigned within " + slotTimeout.toMillis() + " ms"), this.id);
-		}
-		if (ANSWER.compareAndSet(this, Progress.PENDING, Progress.OVERDUE)) {
-			this.run.answerOverdue();
 		}
 	}
 

@@ -265,6 +265,7 @@ class CallosumServerLifecycleTests {
 		Set<Integer> inUse = ConcurrentHashMap.newKeySet();
 		LowestSlotAllocator lowest = new LowestSlotAllocator();
 		AtomicBoolean over = new AtomicBoolean();
+		Set<SlotClient> connected = ConcurrentHashMap.newKeySet();
 		ExecutorService clients = Executors.newFixedThreadPool(6);
 		this.runner.withBean(SlotAllocator.class, () -> new SlotAllocator() {
 
@@ -288,7 +289,9 @@ class CallosumServerLifecycleTests {
 				clients.execute(() -> {
 					while (!over.get()) {
 						try (SlotClient client = new SlotClient(port)) {
+							connected.add(client);
 							client.readLine();
+							connected.remove(client);
 						}
 						catch (UncheckedIOException ex) {
 							Thread.yield();
@@ -303,7 +306,12 @@ class CallosumServerLifecycleTests {
 			assertThat(recorder.stopped).hasSize(1);
 			over.set(true);
 			clients.shutdown();
-			assertThat(clients.awaitTermination(TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+			// Linux itself leaves a client without a word now and then whose handshake
+			// ends just as the listening socket closes
+			Awaitility.await().atMost(TIMEOUT).until(() -> {
+				connected.forEach(SlotClient::close);
+				return clients.isTerminated();
+			});
 		});
 	}
 
