@@ -40,7 +40,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.EventLoop;
 import io.netty.channel.nio.NioIoHandle;
 import io.netty.channel.socket.DuplexChannel;
 import io.netty.channel.unix.UnixChannel;
@@ -534,19 +533,13 @@ final class ConnectionLease {
 	 */
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
-		EventLoop eventLoop = this.channel.eventLoop();
-		if (eventLoop.inEventLoop()) {
-			closeChannel();
-			return;
-		}
-		try {
-			eventLoop.execute(this::closeChannel);
-		}
-		catch (RejectedExecutionException ex) {
-			// It has ended, perhaps without closing this channel
-			closed();
-			// Its last tasks may close the channel yet
-			eventLoop.terminationFuture().addListener((terminated) -> closeSocket());
+		if (!onEventLoop(this::closeChannel)) {
+			// It has ended, perhaps without closing this channel, or is about to: not
+			// until then is it certain that it will not
+			this.channel.eventLoop().terminationFuture().addListener((terminated) -> {
+				closeSocket();
+				closed();
+			});
 		}
 	}
 
@@ -677,7 +670,7 @@ final class ConnectionLease {
 	}
 
 	/**
-	 * The channel is closed. Event loop.
+	 * The channel is closed. Event loop, or another thread when that has ended.
 	 */
 	void closed() {
 		if (this.reason == null) {
@@ -858,19 +851,21 @@ final class ConnectionLease {
 	}
 
 	/**
-	 * Run a task on the event loop, at once if this is it. A task that comes when the
-	 * loop has ended is dropped.
+	 * Run a task on the event loop, at once if this is it.
+	 * @return whether it runs: it does not if the loop has ended
 	 */
-	void onEventLoop(Runnable task) {
+	boolean onEventLoop(Runnable task) {
 		if (this.channel.eventLoop().inEventLoop()) {
 			task.run();
-			return;
+			return true;
 		}
 		try {
 			this.channel.eventLoop().execute(task);
+			return true;
 		}
 		catch (RejectedExecutionException ex) {
 			logger.trace("The event loop has ended", ex);
+			return false;
 		}
 	}
 
@@ -878,21 +873,9 @@ final class ConnectionLease {
 	 * The same, but a task that comes when the loop has ended runs on this thread.
 	 */
 	void onEventLoopOrHere(Runnable task) {
-		if (!this.channel.eventLoop().isShutdown()) {
-			try {
-				if (this.channel.eventLoop().inEventLoop()) {
-					task.run();
-				}
-				else {
-					this.channel.eventLoop().execute(task);
-				}
-				return;
-			}
-			catch (RejectedExecutionException ex) {
-				logger.trace("The event loop has ended", ex);
-			}
+		if (!onEventLoop(task)) {
+			task.run();
 		}
-		task.run();
 	}
 
 	private enum State {

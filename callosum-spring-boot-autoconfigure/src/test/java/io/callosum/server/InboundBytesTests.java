@@ -401,8 +401,7 @@ class InboundBytesTests {
 			TestServer.await("slot", () -> assertThat(server.slotsInUse()).isZero());
 			assertThat(errors).hasSize(1);
 			// This machine may be too busy to be on time
-			assertThat(server.logged(Level.WARN)).filteredOn((message) -> !message.contains("held an event loop"))
-				.isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 

@@ -132,6 +132,14 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
+	 * Return what was logged as a warning or worse, other than that an event loop was
+	 * held: this machine may be too busy for a listener to be quick.
+	 */
+	public List<String> warnings() {
+		return logged(Level.WARN).stream().filter((line) -> !line.contains("held an event loop")).toList();
+	}
+
+	/**
 	 * Connect a client, which the server's {@link #close()} closes if the test has not.
 	 */
 	public TestClient connect() {

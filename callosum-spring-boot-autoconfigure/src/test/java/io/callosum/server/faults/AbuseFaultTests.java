@@ -64,7 +64,7 @@ class AbuseFaultTests {
 			server.closeClients();
 			server.awaitAccepted().verifyNothingLeft();
 			refusing.set(false);
-			List<String> warnings = Faults.warnings(server);
+			List<String> warnings = server.warnings();
 			assertThat(warnings).hasSizeLessThanOrEqualTo(4)
 				.allSatisfy((line) -> assertThat(line).doesNotContain("\n").doesNotContain("forged"));
 			assertThat(server.events().of(ServerErrorEvent.class)).isNotEmpty();

@@ -62,7 +62,7 @@ class AcceptFaultTests {
 			server.awaitAccepted().verifyNothingLeft();
 			if (link.isSecure()) {
 				// Bytes that are no handshake are an error
-				assertThat(Faults.warnings(server)).hasSizeLessThanOrEqualTo(1);
+				assertThat(server.warnings()).hasSizeLessThanOrEqualTo(1);
 			}
 			else {
 				Faults.verifyNoError(server);
@@ -99,7 +99,7 @@ class AcceptFaultTests {
 			}
 			assertThat(server.connect().isRefused()).isTrue();
 			TestServer.await("refusals", () -> assertThat(server.measured("refused")).isEqualTo(4));
-			assertThat(Faults.warnings(server)).hasSize(1);
+			assertThat(server.warnings()).hasSize(1);
 			clients.get(2).close();
 			server.awaitConnections(4);
 			assertThat(server.connect().readSlot()).isEqualTo(2);
@@ -180,7 +180,7 @@ class AcceptFaultTests {
 				assertThat(event.getError()).isSameAs(failure);
 				assertThat(event.getConnectionId()).isNull();
 			});
-			assertThat(Faults.warnings(server)).singleElement().asString().contains("Too many open files");
+			assertThat(server.warnings()).singleElement().asString().contains("Too many open files");
 		}
 	}
 

@@ -69,7 +69,7 @@ class TlsFaultTests {
 			}
 			assertThat(server.events().of(SlotRequestEvent.class)).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).hasSize(3);
-			assertThat(Faults.warnings(server)).singleElement().asString().hasSizeLessThan(300).doesNotContain("\n");
+			assertThat(server.warnings()).singleElement().asString().hasSizeLessThan(300).doesNotContain("\n");
 		}
 	}
 
@@ -95,7 +95,7 @@ class TlsFaultTests {
 			client.close();
 			server.awaitAccepted().verifyNothingLeft();
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(1);
-			assertThat(Faults.warnings(server)).hasSizeLessThanOrEqualTo(1);
+			assertThat(server.warnings()).hasSizeLessThanOrEqualTo(1);
 		}
 	}
 
