@@ -42,6 +42,7 @@ import javax.management.ObjectName;
 import com.sun.management.UnixOperatingSystemMXBean;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.util.internal.PlatformDependent;
@@ -273,6 +274,7 @@ class StandaloneApplication {
 		state.put("sslHandlers", count(objects, ".*\\.SslHandler"));
 		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
 		state.put("direct", directMemory());
+		state.put("buffers", pinnedMemory());
 		state.put("threads", (long) ManagementFactory.getThreadMXBean().getThreadCount());
 		state.put("meters", (long) registry.getMeters().size());
 		state.put("descriptors", ((UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
@@ -312,6 +314,14 @@ class StandaloneApplication {
 			.compile("^ *[0-9]+: +([0-9]+) +[0-9]+ +" + className + "( \\(.*\\))?$", Pattern.MULTILINE)
 			.matcher(objects);
 		return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
+	}
+
+	/**
+	 * Return how many bytes buffers hold, which only this allocator knows exactly. What
+	 * it has reserved for them grows in steps of megabytes.
+	 */
+	private static long pinnedMemory() {
+		return PooledByteBufAllocator.DEFAULT.pinnedDirectMemory() + PooledByteBufAllocator.DEFAULT.pinnedHeapMemory();
 	}
 
 	private static long directMemory() {

@@ -1,0 +1,98 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server.faults;
+
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+
+import io.callosum.server.TestClient;
+import io.callosum.server.Transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Faults of an application that runs in a process of its own, and the clients that it
+ * has.
+ */
+abstract class ApplicationFaults {
+
+	@Parameter
+	Transport transport;
+
+	@TempDir
+	Path directory;
+
+	final List<TestClient> clients = new ArrayList<>();
+
+	ApplicationProcess application;
+
+	@AfterEach
+	void end() {
+		closeClients();
+		if (this.application != null) {
+			this.application.close();
+		}
+	}
+
+	ApplicationProcess.Launcher launcher() {
+		return ApplicationProcess.launcher(this.directory, this.transport);
+	}
+
+	TestClient connect() {
+		return connect(Behavior.NONE);
+	}
+
+	/**
+	 * Connect a client that is treated in a certain way, and closed at the end.
+	 */
+	TestClient connect(Behavior behavior) {
+		InetSocketAddress address = this.application.address();
+		TestClient client = new TestClient(address, behavior.connect(address));
+		this.clients.add(client);
+		return client;
+	}
+
+	/**
+	 * Connect so many, and read their slots.
+	 */
+	List<TestClient> connect(Behavior behavior, int count) {
+		List<TestClient> clients = IntStream.range(0, count).mapToObj((i) -> connect(behavior)).toList();
+		clients.forEach(TestClient::readSlot);
+		return clients;
+	}
+
+	void closeClients() {
+		this.clients.forEach(TestClient::close);
+		this.clients.clear();
+	}
+
+	void verifyNextSlotIsZero() {
+		ApplicationProcess.await("slot 0", () -> {
+			try (TestClient client = connect()) {
+				assertThat(client.readSlot()).isZero();
+			}
+		});
+	}
+
+}
