@@ -28,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -36,6 +37,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 
 import org.assertj.core.api.SoftAssertions;
 import org.junit.jupiter.api.AfterEach;
@@ -118,6 +120,7 @@ class ConnectionSoak {
 		this.subjects.forEach((subject) -> subject.before = subject.rest());
 		count += run(DURATION.dividedBy(6).multipliedBy(5), SAMPLES);
 		this.subjects.forEach((subject) -> subject.after = subject.rest());
+		this.subjects.forEach(Subject::verifyLowestSlots);
 		StringBuilder report = new StringBuilder(
 				"%d connections, seed %d, medians of the first and the last third%n".formatted(count, SEED));
 		this.subjects.forEach((subject) -> subject.report(report));
@@ -288,6 +291,31 @@ class ConnectionSoak {
 			}
 			while (!isAtRest(state) && System.nanoTime() - deadline < 0);
 			return state;
+		}
+
+		/**
+		 * Check that slots are given from 0 on, more than are usually in use.
+		 */
+		private void verifyLowestSlots() {
+			List<TestClient> clients = new ArrayList<>();
+			TreeSet<Integer> slots = new TreeSet<>();
+			try {
+				for (Behavior behavior : List.of(Behavior.NONE, Behavior.ECHO, Behavior.STALL, Behavior.TICK)) {
+					for (int i = 0; i < MAX_PER_ADDRESS; i++) {
+						TestClient client = client(behavior.connect(this.address));
+						clients.add(client);
+						slots.add(client.readSlot());
+					}
+				}
+			}
+			catch (IOException ex) {
+				throw new UncheckedIOException(ex);
+			}
+			finally {
+				clients.forEach(TestClient::close);
+			}
+			assertThat(slots).as(this.name + ": slots at the end")
+				.containsExactlyElementsOf(IntStream.range(0, clients.size()).boxed().toList());
 		}
 
 		private boolean isAtRest(Map<String, Long> state) {
