@@ -380,8 +380,11 @@ final class ConnectionLease {
 		}
 		cancelTimeout();
 		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
-			onEventLoop(this::writeSlotLine);
+			boolean writing = onEventLoop(this::writeSlotLine);
 			this.run.metrics().slotAssigned();
+			if (!writing) {
+				close(Reason.CONNECTION_FAILED);
+			}
 		}
 		else {
 			free();
@@ -533,11 +536,10 @@ final class ConnectionLease {
 	 */
 	void close(Reason reason) {
 		REASON.compareAndSet(this, null, reason);
-		if (!onEventLoop(this::closeChannel)) {
-			// It has ended, perhaps without closing this channel, or is about to: not
-			// until then is it certain that it will not
-			this.channel.eventLoop().terminationFuture().addListener((terminated) -> {
-				closeSocket();
+		// Netty drops without a word what it is given just as it ends
+		if (!onEventLoop(this::closeChannel) || this.channel.eventLoop().isShutdown()) {
+			afterEventLoop(() -> {
+				closeSocket(this.channel);
 				closed();
 			});
 		}
@@ -554,14 +556,15 @@ final class ConnectionLease {
 	}
 
 	/**
-	 * Close the socket of a channel whose event loop has ended and cannot do it any more.
+	 * Close the socket of a channel whose event loop has ended, perhaps without closing
+	 * it.
 	 */
-	private void closeSocket() {
+	static void closeSocket(Channel channel) {
 		try {
-			if (this.channel instanceof UnixChannel unixChannel) {
+			if (channel instanceof UnixChannel unixChannel) {
 				unixChannel.fd().close();
 			}
-			else if (this.channel.unsafe() instanceof NioIoHandle handle) {
+			else if (channel.unsafe() instanceof NioIoHandle handle) {
 				handle.selectableChannel().close();
 			}
 		}
@@ -644,7 +647,7 @@ final class ConnectionLease {
 		if (!REASON.compareAndSet(this, null, reason)) {
 			return;
 		}
-		onEventLoop(() -> {
+		boolean finishing = onEventLoop(() -> {
 			this.readAhead.discard();
 			this.readAhead.flush().addListener((flush) -> {
 				SslHandler sslHandler = this.channel.pipeline().get(SslHandler.class);
@@ -659,6 +662,9 @@ final class ConnectionLease {
 				}
 			});
 		});
+		if (!finishing) {
+			close(reason);
+		}
 	}
 
 	private void shutdownOutput() {
@@ -778,11 +784,15 @@ final class ConnectionLease {
 	 * End the connection as soon as its peer has been quiet for a while. Any thread.
 	 */
 	void drain() {
-		if (!abandon(Reason.SERVER_STOPPED)) {
-			onEventLoop(() -> {
-				this.readAhead.isQuiet();
-				scheduleDraining(this::drainWhenQuiet);
-			});
+		if (abandon(Reason.SERVER_STOPPED)) {
+			return;
+		}
+		boolean draining = onEventLoop(() -> {
+			this.readAhead.isQuiet();
+			scheduleDraining(this::drainWhenQuiet);
+		});
+		if (!draining) {
+			close(Reason.SERVER_STOPPED);
 		}
 	}
 
@@ -852,7 +862,7 @@ final class ConnectionLease {
 
 	/**
 	 * Run a task on the event loop, at once if this is it.
-	 * @return whether it runs: it does not if the loop has ended
+	 * @return {@code false} if the loop has ended
 	 */
 	boolean onEventLoop(Runnable task) {
 		if (this.channel.eventLoop().inEventLoop()) {
@@ -870,12 +880,20 @@ final class ConnectionLease {
 	}
 
 	/**
-	 * The same, but a task that comes when the loop has ended runs on this thread.
+	 * The same, but where the loop has ended, run the task on a thread of Netty's.
 	 */
-	void onEventLoopOrHere(Runnable task) {
+	void onEventLoopOrAfter(Runnable task) {
 		if (!onEventLoop(task)) {
-			task.run();
+			afterEventLoop(task);
 		}
+	}
+
+	/**
+	 * Run a task when the event loop has ended. All such tasks run on the same thread,
+	 * and alone use what was the loop's.
+	 */
+	private void afterEventLoop(Runnable task) {
+		this.channel.eventLoop().terminationFuture().addListener((terminated) -> task.run());
 	}
 
 	private enum State {

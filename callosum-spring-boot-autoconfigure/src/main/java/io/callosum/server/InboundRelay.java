@@ -18,10 +18,13 @@ package io.callosum.server;
 
 import java.util.ArrayDeque;
 import java.util.Queue;
+import java.util.concurrent.RejectedExecutionException;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.util.ReferenceCountUtil;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
@@ -35,9 +38,12 @@ import reactor.util.context.Context;
  * the claim on, with the demand of its own subscriber: Reactor Netty drops what is unread
  * when a connection without a subscriber ends, and this one may come late.
  * <p>
- * All state is used on the event loop of the connection only.
+ * All state is used on the event loop of the connection only, and when that has ended on
+ * the one thread that {@link ConnectionLease#onEventLoopOrAfter} has for it.
  */
 final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>, Subscription {
+
+	private static final Log logger = LogFactory.getLog(InboundRelay.class);
 
 	private final ConnectionLease lease;
 
@@ -70,7 +76,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	void start() {
 		ReadAheadHandler readAhead = this.lease.readAhead();
 		readAhead.claimedBy(this);
-		if (this.lease.channel().isActive()) {
+		if (this.lease.channel().isActive() && !this.lease.channel().eventLoop().isShutdown()) {
 			this.lease.channel()
 				.pipeline()
 				.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum",
@@ -92,7 +98,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 
 	@Override
 	public void subscribe(CoreSubscriber<? super Object> subscriber) {
-		this.lease.onEventLoopOrHere(() -> {
+		this.lease.onEventLoopOrAfter(() -> {
 			if (this.downstream != null) {
 				Operators.error(subscriber, new IllegalStateException(
 						"The bytes of a connection can be received once; share the first subscription if need be"));
@@ -107,13 +113,13 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	@Override
 	public void request(long n) {
 		if (Operators.validate(n)) {
-			this.lease.onEventLoopOrHere(() -> {
+			this.lease.onEventLoopOrAfter(() -> {
 				this.demand = Operators.addCap(this.demand, n);
 				if (this.rest != null) {
 					drain();
 				}
 				else if (this.upstream != null) {
-					requestUpstream(this.upstream, n);
+					requestAndReadAhead(this.upstream, n);
 				}
 			});
 		}
@@ -121,10 +127,10 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 
 	@Override
 	public void cancel() {
-		this.lease.onEventLoopOrHere(() -> {
+		this.lease.onEventLoopOrAfter(() -> {
 			this.downstreamDone = true;
 			if (this.upstream != null) {
-				this.upstream.cancel();
+				cancelUpstream(this.upstream);
 			}
 			releaseRest();
 			this.lease.readAhead().discard();
@@ -135,14 +141,35 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	public void onSubscribe(Subscription upstream) {
 		this.upstream = upstream;
 		if (this.demand > 0) {
-			requestUpstream(upstream, this.demand);
+			requestAndReadAhead(upstream, this.demand);
 		}
 	}
 
-	private void requestUpstream(Subscription upstream, long n) {
-		upstream.request(n);
+	private void requestAndReadAhead(Subscription upstream, long n) {
+		requestUpstream(upstream, n);
 		// Once that is met, Reactor Netty takes back whatever read is pending
 		this.lease.readAhead().readAhead();
+	}
+
+	private void requestUpstream(Subscription upstream, long n) {
+		try {
+			upstream.request(n);
+		}
+		catch (RejectedExecutionException ex) {
+			if (!this.lease.channel().eventLoop().isShutdown()) {
+				throw ex;
+			}
+			onComplete();
+		}
+	}
+
+	private static void cancelUpstream(Subscription upstream) {
+		try {
+			upstream.cancel();
+		}
+		catch (RejectedExecutionException ex) {
+			logger.trace("The event loop has ended", ex);
+		}
 	}
 
 	@Override
@@ -189,7 +216,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	void gather() {
 		if (this.rest == null && isReceiving() && this.upstream != null) {
 			this.rest = new ArrayDeque<>();
-			this.upstream.request(Long.MAX_VALUE);
+			requestUpstream(this.upstream, Long.MAX_VALUE);
 		}
 	}
 
@@ -201,7 +228,7 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	boolean complete() {
 		if (isReceiving() && this.upstream != null) {
 			gather();
-			this.upstream.cancel();
+			cancelUpstream(this.upstream);
 			this.upstreamDone = true;
 			this.lease.readAhead().discard();
 			drain();

@@ -133,7 +133,7 @@ final class LeasedConnection implements CallosumConnection {
 		}
 		InboundRelay relay = new InboundRelay(this.lease);
 		this.relay = relay;
-		this.lease.onEventLoopOrHere(relay::start);
+		this.lease.onEventLoopOrAfter(relay::start);
 		return new ClaimedInbound(relay);
 	}
 

@@ -25,7 +25,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * the lowest free one at some moment between call and return (both methods are
  * linearizable).
  * <p>
- * What a call costs does not grow with the number of slots in use or free. A slot takes
+ * What a call costs hardly grows with the number of slots in use or free. A slot takes
  * one bit: a million take some 130 KiB. The memory grows by doubling, which makes growing
  * cheap on average, and never shrinks: a server that has had so many connections may have
  * them again, and there is little to win. Nothing else is kept, and a call that need not

@@ -38,7 +38,7 @@ import io.callosum.server.SlotFreeEvent.Reason;
  * before anyone asks for it is held here, in order, and not further down, so that codecs
  * which the owner of the bytes adds still get every byte.
  * <p>
- * Used on the event loop only, except where noted.
+ * Used on the event loop only, or when that has ended, except where noted.
  */
 final class ReadAheadHandler extends ChannelDuplexHandler {
 
@@ -309,7 +309,7 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	 * Release what nobody will ask for any more. Any thread.
 	 */
 	void release() {
-		this.lease.onEventLoop(() -> {
+		this.lease.onEventLoopOrAfter(() -> {
 			this.released = true;
 			releaseHeld();
 		});

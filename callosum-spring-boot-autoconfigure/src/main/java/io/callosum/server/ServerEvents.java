@@ -107,7 +107,8 @@ final class ServerEvents {
 	 * Run a task where the listeners of a connection run. The task is never lost: where
 	 * it cannot run there it does on a thread of the server's own.
 	 * @param eventLoop the event loop of the connection
-	 * @param task the task
+	 * @param task the task, which may be run once more where the loop ends, and then has
+	 * nothing left to do
 	 */
 	void execute(EventLoop eventLoop, Runnable task) {
 		if (this.listenerExecutor != null) {
@@ -115,6 +116,10 @@ final class ServerEvents {
 		}
 		else {
 			handOver(eventLoop, task);
+			if (eventLoop.isShutdown()) {
+				// Netty drops without a word what it is given just as it ends
+				eventLoop.terminationFuture().addListener((terminated) -> this.ownThread.execute(task));
+			}
 		}
 	}
 

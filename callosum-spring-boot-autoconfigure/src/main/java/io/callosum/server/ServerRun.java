@@ -232,9 +232,8 @@ final class ServerRun {
 		}
 		Function<@Nullable String, SslProvider> sslProviders = this.settings.sslProviders;
 		if (sslProviders != null) {
-			// No time-outs of Netty's: it has one for the client's first message and one
-			// for
-			// the rest, which add up
+			// No time-outs of Netty's: it has one for the client's first message and
+			// one for the rest, which add up
 			tcpServer = tcpServer
 				.secure((
 						spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
@@ -306,8 +305,7 @@ final class ServerRun {
 		this.open.add(lease);
 		channel.closeFuture().addListener((closed) -> lease.closed());
 		// Named as one of Reactor Netty's own: addHandlerFirst() adds codecs behind
-		// those,
-		// and before this one they would miss what was read ahead
+		// those, and before this one they would miss what was read ahead
 		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead());
 		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
 			channel.pipeline()
@@ -461,6 +459,11 @@ final class ServerRun {
 			pass(List.of(channel.eventLoop()), 1);
 		}
 		pass(List.of(channel.eventLoop()), 1);
+		// It may have ended without closing the port
+		if (channel.eventLoop().isShuttingDown()
+				&& channel.eventLoop().terminationFuture().awaitUninterruptibly(LOOP_TIMEOUT.toMillis())) {
+			ConnectionLease.closeSocket(channel);
+		}
 	}
 
 	/**

@@ -31,7 +31,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
-import ch.qos.logback.classic.Level;
 import io.netty.handler.codec.LengthFieldPrepender;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
@@ -312,7 +311,7 @@ class ConnectionHandlerTests {
 			client.reset();
 			verifyEnd(server, Reason.PEER_RESET);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 

@@ -34,7 +34,6 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
-import ch.qos.logback.classic.Level;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.handler.codec.LineBasedFrameDecoder;
@@ -555,7 +554,7 @@ class InboundBytesTests {
 				assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
 				Payload.verify(sink.received(), bytes);
 			});
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 
@@ -571,7 +570,7 @@ class InboundBytesTests {
 			client.close();
 			sink.awaitAll(bytes);
 			assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 

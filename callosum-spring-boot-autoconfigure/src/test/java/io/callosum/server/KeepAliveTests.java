@@ -21,7 +21,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 
-import ch.qos.logback.classic.Level;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.epoll.EpollChannelOption;
@@ -112,7 +111,7 @@ class KeepAliveTests {
 							channel.config().getOption(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT)));
 			assertThat(options).containsOnly(entry("idle", idle), entry("interval", interval), entry("count", count));
 			// Such as one of an unknown option for each connection
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 

@@ -24,7 +24,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
-import ch.qos.logback.classic.Level;
 import io.netty.channel.ChannelOption;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -106,7 +105,7 @@ class PeerGoneTests {
 			}
 			assertThat(this.tap.openChannels()).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 
@@ -131,7 +130,7 @@ class PeerGoneTests {
 						.isEqualTo(leave.reason));
 			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 			client.close();
 		}
 	}
@@ -216,7 +215,7 @@ class PeerGoneTests {
 			server.verifyNothingLeft();
 			server.verifyNextSlotIsZero();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 
@@ -242,7 +241,7 @@ class PeerGoneTests {
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			if (answer != Answer.LATER) {
 				// Reactor logs what an operator does once it is cancelled
-				assertThat(server.logged(Level.WARN)).isEmpty();
+				assertThat(server.warnings()).isEmpty();
 			}
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
 				.contains(Reason.PEER_RESET)

@@ -109,7 +109,7 @@ class ServerLifecycleTests {
 				assertThat(server.events().of(ServerStartedEvent.class)).hasSize(20);
 				assertThat(server.events().of(ServerStoppingEvent.class)).hasSize(20);
 				assertThat(server.events().of(ServerStoppedEvent.class)).hasSize(20);
-				assertThat(server.logged(Level.WARN)).isEmpty();
+				assertThat(server.warnings()).isEmpty();
 			}
 		});
 	}
@@ -235,7 +235,7 @@ class ServerLifecycleTests {
 			assertThat(server.connect().readSlot()).isZero();
 			server.server().stop();
 			verifyNestedRuns(server);
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 			awaitNoThreads();
 		}
 	}
@@ -343,7 +343,7 @@ class ServerLifecycleTests {
 			TestServer.await("the end", () -> assertThat(server.events().of(ServerStoppedEvent.class)).hasSize(1));
 			assertThat(server.server().isRunning()).isFalse();
 			client.readAll();
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 			verifyNestedRuns(server);
 		}
 	}

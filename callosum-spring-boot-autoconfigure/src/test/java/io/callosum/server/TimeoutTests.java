@@ -24,7 +24,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 
-import ch.qos.logback.classic.Level;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import org.awaitility.Awaitility;
@@ -73,7 +72,7 @@ class TimeoutTests {
 			assertThat(client.read()).isEqualTo(-1);
 			assertThat(System.nanoTime() - start).isBetween(TIMEOUT.toNanos(), TIMEOUT.multipliedBy(4).toNanos());
 			verifyEnd(server, Reason.IDLE_TIMEOUT);
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 
@@ -188,7 +187,7 @@ class TimeoutTests {
 		try (TestServer server = writing(tls, (builder) -> builder.connectionHandler(this::sendLargeMessage)).start()) {
 			assertThat(connect(server, tls).readSlot()).isZero();
 			verifyEnd(server, Reason.WRITE_TIMEOUT);
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		}
 	}

@@ -20,7 +20,6 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -29,14 +28,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 import io.netty.channel.Channel;
-import io.netty.channel.EventLoop;
 import reactor.netty.resources.LoopResources;
 
-import io.callosum.server.CallosumConnection;
-import io.callosum.server.CallosumServer;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
-import io.callosum.server.RecordedEvents;
 import io.callosum.server.ServerStoppedEvent;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.TestClient;
@@ -165,90 +160,6 @@ class StopFaultTests {
 			slots.verifyNoneFreedTwice();
 			Faults.verifyNoError(server);
 			server.start().expectNextSlot(0);
-		}
-	}
-
-	@FaultTest
-	void eventLoopsThatEndBehindTheServersBackLeakNoSlot(Link link, ListenerThreads threads) {
-		LoopResources loops = LoopResources.create("test", 1, 2, true);
-		RecordedEvents events = new RecordedEvents();
-		CallosumServer.Builder builder = CallosumServer.builder()
-			.host("127.0.0.1")
-			.port(0)
-			.nativeTransport(link.transport().isNative())
-			.loopResources(loops)
-			.eventPublisher(events);
-		// Not a TestServer, whose event loops are its own
-		CallosumServer server = threads.applyTo(link.isSecure() ? TestTls.secure(builder) : builder).build();
-		List<TestClient> clients = new ArrayList<>();
-		try {
-			server.start();
-			for (int i = 0; i < 5; i++) {
-				clients.add(link.isSecure() ? TestClient.secure(server.address()) : new TestClient(server.address()));
-				assertThat(clients.get(i).readSlot()).isEqualTo(i);
-			}
-			// Is given to an event loop that ends
-			clients.add(new TestClient(server.address()));
-			loops.disposeLater(Duration.ZERO, Duration.ofSeconds(5)).block(Duration.ofSeconds(10));
-			server.stop();
-			assertThat(server.isRunning()).isFalse();
-			assertThat(server.connections()).isEmpty();
-			assertThat(events.of(SlotFreeEvent.class)).hasSizeBetween(5, 6);
-			assertThat(events.all()).last().isInstanceOf(ServerStoppedEvent.class);
-			events.verifyOrder();
-			for (TestClient client : clients) {
-				while (client.read() != -1) {
-					// The slot line of the last one
-				}
-			}
-		}
-		finally {
-			server.stop();
-			loops.dispose();
-			clients.forEach(TestClient::cut);
-		}
-	}
-
-	@FaultTest
-	void aConnectionThatAnEventLoopLeavesOpenWhenItEndsCanBeClosed(Transport transport, ListenerThreads threads)
-			throws Exception {
-		LoopResources loops = LoopResources.create("test", 1, 1, true);
-		EventLoop loop = loops.onServer(transport.isNative()).next();
-		RecordedEvents events = new RecordedEvents();
-		// Not a TestServer: a channel whose event loop has ended takes itself for open
-		CallosumServer server = threads
-			.applyTo(CallosumServer.builder()
-				.host("127.0.0.1")
-				.port(0)
-				.nativeTransport(transport.isNative())
-				.loopResources(loops)
-				.eventPublisher(events))
-			.build();
-		List<TestClient> clients = new ArrayList<>();
-		try {
-			server.start();
-			for (int i = 0; i < 3; i++) {
-				clients.add(new TestClient(server.address()));
-				assertThat(clients.get(i).readSlot()).isEqualTo(i);
-			}
-			// Netty closes the channels before it runs tasks, and runs none after this
-			loop.execute(() -> loop.shutdownGracefully(0, 30, TimeUnit.SECONDS));
-			assertThat(loop.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-			assertThat(server.connections()).hasSize(3);
-			server.connections().stream().filter((one) -> one.slot() == 0).forEach(CallosumConnection::close);
-			TestServer.await("free", () -> assertThat(events.of(SlotFreeEvent.class)).hasSize(1));
-			assertThat(clients.get(0).read()).isEqualTo(-1);
-			server.stop();
-			assertThat(server.connections()).isEmpty();
-			assertThat(clients.get(1).read()).isEqualTo(-1);
-			assertThat(clients.get(2).read()).isEqualTo(-1);
-			assertThat(events.of(SlotFreeEvent.class)).hasSize(3);
-			events.verifyOrder();
-		}
-		finally {
-			server.stop();
-			loops.dispose();
-			clients.forEach(TestClient::cut);
 		}
 	}
 
