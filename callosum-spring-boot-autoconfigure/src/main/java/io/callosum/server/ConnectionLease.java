@@ -380,11 +380,8 @@ final class ConnectionLease {
 		}
 		cancelTimeout();
 		if (STATE.compareAndSet(this, State.REQUESTED, State.HELD)) {
-			boolean writing = onEventLoop(this::writeSlotLine);
+			onEventLoopOrClose(this::writeSlotLine, Reason.CONNECTION_FAILED);
 			this.run.metrics().slotAssigned();
-			if (!writing) {
-				close(Reason.CONNECTION_FAILED);
-			}
 		}
 		else {
 			free();
@@ -647,7 +644,7 @@ final class ConnectionLease {
 		if (!REASON.compareAndSet(this, null, reason)) {
 			return;
 		}
-		boolean finishing = onEventLoop(() -> {
+		onEventLoopOrClose(() -> {
 			this.readAhead.discard();
 			this.readAhead.flush().addListener((flush) -> {
 				SslHandler sslHandler = this.channel.pipeline().get(SslHandler.class);
@@ -661,10 +658,7 @@ final class ConnectionLease {
 					shutdownOutput();
 				}
 			});
-		});
-		if (!finishing) {
-			close(reason);
-		}
+		}, reason);
 	}
 
 	private void shutdownOutput() {
@@ -784,15 +778,11 @@ final class ConnectionLease {
 	 * End the connection as soon as its peer has been quiet for a while. Any thread.
 	 */
 	void drain() {
-		if (abandon(Reason.SERVER_STOPPED)) {
-			return;
-		}
-		boolean draining = onEventLoop(() -> {
-			this.readAhead.isQuiet();
-			scheduleDraining(this::drainWhenQuiet);
-		});
-		if (!draining) {
-			close(Reason.SERVER_STOPPED);
+		if (!abandon(Reason.SERVER_STOPPED)) {
+			onEventLoopOrClose(() -> {
+				this.readAhead.isQuiet();
+				scheduleDraining(this::drainWhenQuiet);
+			}, Reason.SERVER_STOPPED);
 		}
 	}
 
@@ -876,6 +866,15 @@ final class ConnectionLease {
 		catch (RejectedExecutionException ex) {
 			logger.trace("The event loop has ended", ex);
 			return false;
+		}
+	}
+
+	/**
+	 * The same, but where the loop has ended, close the connection instead.
+	 */
+	private void onEventLoopOrClose(Runnable task, Reason reason) {
+		if (!onEventLoop(task)) {
+			close(reason);
 		}
 	}
 

@@ -146,20 +146,27 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 	}
 
 	private void requestAndReadAhead(Subscription upstream, long n) {
-		requestUpstream(upstream, n);
-		// Once that is met, Reactor Netty takes back whatever read is pending
-		this.lease.readAhead().readAhead();
+		if (requestUpstream(upstream, n)) {
+			// Once that is met, Reactor Netty takes back whatever read is pending
+			this.lease.readAhead().readAhead();
+		}
 	}
 
-	private void requestUpstream(Subscription upstream, long n) {
+	/**
+	 * Return whether the request was taken. Nothing comes from an event loop that has
+	 * ended.
+	 */
+	private boolean requestUpstream(Subscription upstream, long n) {
 		try {
 			upstream.request(n);
+			return true;
 		}
 		catch (RejectedExecutionException ex) {
 			if (!this.lease.channel().eventLoop().isShutdown()) {
 				throw ex;
 			}
 			onComplete();
+			return false;
 		}
 	}
 

@@ -186,7 +186,6 @@ class ServerLifecycleTests {
 					.of(ConnectionEvent.class)
 					.forEach((event) -> assertThat(freed.contains(event.getConnection().id())).isTrue());
 				assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-				// This machine may be too busy to be on time
 				assertThat(server.warnings()).isEmpty();
 			}
 			finally {

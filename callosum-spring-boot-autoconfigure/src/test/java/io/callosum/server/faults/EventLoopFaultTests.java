@@ -27,8 +27,16 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.reactivestreams.Subscription;
+import org.slf4j.LoggerFactory;
+import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 
@@ -62,12 +70,21 @@ class EventLoopFaultTests {
 
 	private final List<TestClient> clients = new ArrayList<>();
 
+	private final ListAppender<ILoggingEvent> log = new ListAppender<>();
+
 	private LoopResources loops = LoopResources.create("test", 1, 1, true);
 
 	private CallosumServer server;
 
+	@BeforeEach
+	void listenToTheLog() {
+		this.log.start();
+		((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).addAppender(this.log);
+	}
+
 	@AfterEach
 	void end() {
+		((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).detachAppender(this.log);
 		this.server.stop();
 		this.loops.dispose();
 		this.clients.forEach(TestClient::cut);
@@ -91,7 +108,8 @@ class EventLoopFaultTests {
 		assertThat(this.server.isRunning()).isFalse();
 		assertThat(this.events.of(SlotFreeEvent.class)).hasSizeBetween(5, 6);
 		assertThat(this.events.all()).last().isInstanceOf(ServerStoppedEvent.class);
-		assertAllEnd(holders);
+		// Linux may leave the last one without a word if the server never had it
+		assertAllEnd((this.events.of(SlotFreeEvent.class).size() == 6) ? this.clients : holders);
 	}
 
 	@FaultTest
@@ -152,6 +170,35 @@ class EventLoopFaultTests {
 	}
 
 	@FaultTest
+	void anOwnerThatAsksForBytesWhenTheEventLoopHasEndedIsToldTheirEnd(Transport transport, ListenerThreads threads)
+			throws Exception {
+		CompletableFuture<Void> end = new CompletableFuture<>();
+		BaseSubscriber<ByteBuf> owner = new BaseSubscriber<>() {
+
+			@Override
+			protected void hookOnSubscribe(Subscription subscription) {
+				// Asks later
+			}
+
+			@Override
+			protected void hookOnComplete() {
+				end.complete(null);
+			}
+
+		};
+		start(transport, (builder) -> threads.applyTo(builder.connectionHandler((connection) -> {
+			connection.inbound().receive().subscribe(owner);
+			return Mono.fromFuture(end, true);
+		})));
+		assertThat(connect().readSlot()).isZero();
+		TestServer.await("connection", () -> assertThat(this.events.of(ConnectionEvent.class)).hasSize(1));
+		endLoop(transport);
+		owner.request(1);
+		TestServer.await("free", () -> assertThat(this.events.of(SlotFreeEvent.class)).hasSize(1));
+		assertAllEnd(this.clients);
+	}
+
+	@FaultTest
 	void aPortThatAnEventLoopLeavesOpenWhenItEndsIsClosedByAStop(Transport transport) throws Exception {
 		// Accepts and serves
 		this.loops = LoopResources.create("test", 1, true);
@@ -201,6 +248,9 @@ class EventLoopFaultTests {
 		this.server.stop();
 		assertThat(this.server.connections()).isEmpty();
 		assertThat(this.events.of(ServerErrorEvent.class)).isEmpty();
+		// As Netty says of a listener of a future; it has more to say of its own end
+		assertThat(List.copyOf(this.log.list)).extracting(ILoggingEvent::getFormattedMessage)
+			.noneMatch((message) -> message.contains("An exception was thrown by"));
 		this.events.verifyOrder();
 	}
 
