@@ -254,7 +254,7 @@ class ReadmeExamplesTests {
 
 		@EventListener
 		@Order(Ordered.HIGHEST_PRECEDENCE)
-		void freed(SlotFreeEvent event) {
+		void slotFreed(SlotFreeEvent event) {
 			this.free.add(event.getSlot());
 		}
 

@@ -33,6 +33,7 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
 import org.springframework.core.annotation.Order;
 import org.springframework.core.env.Environment;
+import org.springframework.test.annotation.DirtiesContext;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ServerStartedEvent;
@@ -44,6 +45,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  *
  * @author The Callosum authors
  */
+@DirtiesContext // its server would run beside the tests of other classes
 @SpringBootTest(properties = { "callosum.server.host=127.0.0.1", "callosum.server.port=0" })
 class LocalCallosumServerPortTests {
 
