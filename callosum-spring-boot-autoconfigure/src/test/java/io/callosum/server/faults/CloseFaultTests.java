@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -65,17 +66,30 @@ class CloseFaultTests {
 	@FaultTest
 	void noSlotHasTwoHoldersAndNoneIsLostWhereConnectionsComeAndGo(Link link, ListenerThreads threads) {
 		AtomicInteger highest = new AtomicInteger();
-		try (TestServer server = TestServer.create(link, threads::applyTo).start().expectNextSlot(0)) {
+		AtomicBoolean over = new AtomicBoolean();
+		try (TestServer server = TestServer.create(link, threads::applyTo).start()) {
+			CompletableFuture<Void> watching = CompletableFuture.runAsync(() -> {
+				while (!over.get()) {
+					assertThat(server.server().connections()).extracting(CallosumConnection::slot)
+						.doesNotHaveDuplicates();
+					Faults.pause(100);
+				}
+			});
 			Faults.inThreads(Faults.storm(link), (i) -> {
 				try (TestClient client = server.connect()) {
 					highest.accumulateAndGet(client.readSlot(), Math::max);
 					Departure.values()[i % Departure.values().length].leave(client);
 				}
 			});
+			over.set(true);
+			watching.join();
 			server.verifyNothingLeft();
 			// Four at a time, and those that the server has not let go yet
 			assertThat(highest).hasValueLessThan(100);
 			Faults.verifyNoError(server);
+		}
+		finally {
+			over.set(true);
 		}
 	}
 
