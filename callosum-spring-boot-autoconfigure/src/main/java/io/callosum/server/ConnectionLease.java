@@ -353,7 +353,7 @@ final class ConnectionLease {
 	 * @param held whether this lease holds the slot now
 	 */
 	void waited(int slot, boolean held) {
-		this.serial.execute(() -> {
+		this.serial.executeLater(() -> {
 			if (held) {
 				held();
 			}
@@ -469,7 +469,7 @@ final class ConnectionLease {
 		String slotLine = connection.slot() + "\r\n";
 		ChannelFuture written;
 		try {
-			written = this.channel.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), slotLine));
+			written = this.readAhead.writeAndFlush(ByteBufUtil.writeAscii(this.channel.alloc(), slotLine));
 		}
 		catch (Throwable ex) {
 			// There is no memory for it

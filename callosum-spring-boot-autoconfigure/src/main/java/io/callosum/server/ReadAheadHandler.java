@@ -17,16 +17,20 @@
 package io.callosum.server;
 
 import java.util.ArrayDeque;
+import java.util.Objects;
 import java.util.Queue;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.channel.FileRegion;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.stream.ChunkedWriteHandler;
+import io.netty.handler.traffic.AbstractTrafficShapingHandler;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -54,8 +58,9 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	private static final int MESSAGE_COST = 64;
 
 	/**
-	 * Written after everything else, and not a buffer before it is here: a codec of the
-	 * owner would take an empty one for a message of its own.
+	 * Written after everything else where a handler queues what is written, and not a
+	 * buffer before it is here: a codec of the owner would take an empty one for a
+	 * message of its own.
 	 */
 	private static final Object FLUSH = new Object();
 
@@ -266,11 +271,28 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	/**
+	 * Write and flush something that is not for the codecs of the owner and of
+	 * customizers.
+	 */
+	ChannelFuture writeAndFlush(ByteBuf buffer) {
+		this.bytesSent = this.bytesSent + buffer.readableBytes();
+		return Objects.requireNonNull(this.context).writeAndFlush(buffer);
+	}
+
+	/**
 	 * Flush what was written.
 	 * @return completed when it has left
 	 */
 	ChannelFuture flush() {
-		return this.lease.channel().writeAndFlush(FLUSH);
+		Channel channel = this.lease.channel();
+		ChannelHandlerContext ctx = this.context;
+		if (ctx == null || channel.pipeline().get(ChunkedWriteHandler.class) != null
+				|| channel.pipeline().get(AbstractTrafficShapingHandler.class) != null) {
+			// Has to queue up behind what those have not passed on yet
+			return channel.writeAndFlush(FLUSH);
+		}
+		channel.flush();
+		return ctx.writeAndFlush(Unpooled.EMPTY_BUFFER);
 	}
 
 	/**

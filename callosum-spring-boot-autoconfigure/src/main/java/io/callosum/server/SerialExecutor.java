@@ -56,7 +56,19 @@ final class SerialExecutor implements Executor, Runnable {
 
 	@Override
 	public void execute(Runnable task) {
-		boolean here = this.events.isOnEventLoop() && this.eventLoop.inEventLoop();
+		execute(task, this.events.isOnEventLoop() && this.eventLoop.inEventLoop());
+	}
+
+	/**
+	 * Run a task after the caller's: many that follow from each other would overflow the
+	 * stack.
+	 * @param task the task
+	 */
+	void executeLater(Runnable task) {
+		execute(task, false);
+	}
+
+	private void execute(Runnable task, boolean here) {
 		synchronized (this) {
 			if (this.active || !here) {
 				if (this.waiting == null) {

@@ -28,8 +28,10 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.regex.Pattern;
 
 import io.netty.channel.EventLoop;
+import io.netty.handler.codec.DecoderException;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +39,7 @@ import reactor.core.Exceptions;
 import reactor.core.scheduler.Schedulers;
 
 import org.springframework.context.ApplicationEventPublisher;
+import org.springframework.core.task.SimpleAsyncTaskExecutor;
 import org.springframework.util.StringUtils;
 
 /**
@@ -51,6 +54,8 @@ final class ServerEvents {
 
 	private static final int MAX_MESSAGE_LENGTH = 120;
 
+	private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
+
 	private final CallosumServer server;
 
 	private final @Nullable ApplicationEventPublisher publisher;
@@ -58,8 +63,13 @@ final class ServerEvents {
 	private final @Nullable Executor listenerExecutor;
 
 	/**
+	 * Whether the executor makes those wait who give it a task, and an event loop must
+	 * not.
+	 */
+	private final boolean executorBlocks;
+
+	/**
 	 * Takes what an executor rejects or an event loop that has ended cannot run any more.
-	 * Its thread ends by itself when there is nothing to do.
 	 */
 	private final ThreadPoolExecutor ownThread;
 
@@ -84,14 +94,31 @@ final class ServerEvents {
 		this.server = server;
 		this.publisher = publisher;
 		this.listenerExecutor = listenerExecutor;
-		this.ownThread = new ThreadPoolExecutor(1, 1, 1, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), (task) -> {
-			Thread thread = new Thread(task, "callosum-events");
-			thread.setDaemon(true);
-			return thread;
-		});
+		this.executorBlocks = listenerExecutor instanceof SimpleAsyncTaskExecutor executor
+				&& executor.isThrottleActive();
+		this.ownThread = new ThreadPoolExecutor(1, 1, 50, TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(),
+				(task) -> {
+					Thread thread = new Thread(task, "callosum-events");
+					thread.setDaemon(true);
+					return thread;
+				});
 		this.ownThread.allowCoreThreadTimeOut(true);
 		for (ErrorKind kind : ErrorKind.values()) {
 			this.errorLogs.put(kind, new ThrottledLog(logger::warn));
+		}
+	}
+
+	/**
+	 * Keep the thread that takes what an executor rejects: it may do so because no thread
+	 * can be created, and then it is too late for one more.
+	 * @param keep whether to have the thread from now on, also while it has nothing to do
+	 */
+	void keepThread(boolean keep) {
+		if (this.listenerExecutor != null) {
+			this.ownThread.allowCoreThreadTimeOut(!keep);
+			if (keep) {
+				this.ownThread.prestartCoreThread();
+			}
 		}
 	}
 
@@ -112,10 +139,10 @@ final class ServerEvents {
 	 */
 	void execute(EventLoop eventLoop, Runnable task) {
 		if (this.listenerExecutor != null) {
-			handOver(this.listenerExecutor, new ListenerTask(task));
+			handOver(this.listenerExecutor, task);
 		}
 		else {
-			handOver(eventLoop, task);
+			executeOrElseOwn(eventLoop, task);
 			if (eventLoop.isShutdown()) {
 				// Netty drops without a word what it is given just as it ends
 				eventLoop.terminationFuture().addListener((terminated) -> this.ownThread.execute(task));
@@ -123,7 +150,17 @@ final class ServerEvents {
 		}
 	}
 
-	private void handOver(Executor executor, Runnable task) {
+	private void handOver(Executor listenerExecutor, Runnable task) {
+		ListenerTask listenerTask = new ListenerTask(task);
+		if (this.executorBlocks && Schedulers.isInNonBlockingThread()) {
+			this.ownThread.execute(() -> executeOrElseOwn(listenerExecutor, listenerTask));
+		}
+		else {
+			executeOrElseOwn(listenerExecutor, listenerTask);
+		}
+	}
+
+	private void executeOrElseOwn(Executor executor, Runnable task) {
 		try {
 			executor.execute(task);
 		}
@@ -227,12 +264,14 @@ final class ServerEvents {
 		String prefix = message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
 		ThrottledLog log = this.errorLogs.get(kind);
 		if (log != null) {
-			if (kind.logsStackTrace) {
+			// Whom a codec fails for, has a peer that sends what it does not understand
+			if (kind.logsStackTrace && !(cause instanceof DecoderException)) {
 				log.log(prefix + cause, cause);
 			}
 			else {
 				// The message may hold what a peer has sent
-				log.log(prefix + StringUtils.truncate(cause.toString(), MAX_MESSAGE_LENGTH), null);
+				String description = CONTROL.matcher(cause.toString()).replaceAll("?");
+				log.log(prefix + StringUtils.truncate(description, MAX_MESSAGE_LENGTH), null);
 			}
 		}
 		Executor executor = this.listenerExecutor;
@@ -242,14 +281,14 @@ final class ServerEvents {
 		}
 		// A listener that may block everywhere else may block here too
 		this.pendingErrors.incrementAndGet();
-		handOver(executor, new ListenerTask(() -> {
+		handOver(executor, () -> {
 			try {
 				publishError(cause, connectionId);
 			}
 			finally {
 				this.pendingErrors.decrementAndGet();
 			}
-		}));
+		});
 	}
 
 	boolean hasPendingErrors() {

@@ -185,21 +185,29 @@ final class ServerRun {
 	void start() {
 		DisposableServer listener;
 		try {
+			this.events.keepThread(true);
 			listener = bind();
 			this.listener = listener;
+			Thread thread = new Thread(this::awaitAndStop, "callosum-server");
 			// Keeps the JVM alive, which the daemon threads of the event loops do not
-			new Thread(this::awaitAndStop, "callosum-server").start();
+			thread.setDaemon(false);
+			thread.start();
 		}
-		catch (RuntimeException | Error ex) {
-			this.bindFailure = (ex instanceof RuntimeException failure) ? failure
+		catch (Throwable ex) {
+			// Also a checked exception, which a customizer in another language may throw
+			RuntimeException failure = (ex instanceof RuntimeException runtimeException) ? runtimeException
 					: new IllegalStateException("The server could not be started", ex);
+			this.bindFailure = failure;
 			this.stopping = true;
 			if (this.listener != null) {
 				close(this.listener.channel());
 			}
 			disposeLoops(LOOP_TIMEOUT);
 			end();
-			throw ex;
+			if (ex instanceof Error error) {
+				throw error;
+			}
+			throw failure;
 		}
 		this.bound.countDown();
 		logger.info("Callosum server started on " + NetUtil.toSocketAddressString(address(listener)) + " ("
@@ -442,6 +450,7 @@ final class ServerRun {
 
 	void end() {
 		this.over = true;
+		this.events.keepThread(false);
 		this.bound.countDown();
 		this.server.ended(this);
 		this.ended.countDown();
@@ -543,7 +552,9 @@ final class ServerRun {
 						return false;
 					}
 					try {
-						TimeUnit.NANOSECONDS.timedWait(this.monitor, Math.min(nanos, POLL_NANOS));
+						// Who waits without a deadline is notified
+						TimeUnit.NANOSECONDS.timedWait(this.monitor,
+								(deadline != null) ? Math.min(nanos, POLL_NANOS) : nanos);
 					}
 					catch (InterruptedException ex) {
 						interrupted = true;

@@ -71,11 +71,12 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Assign the first element that a publisher emits. It is subscribed to when the
-	 * listeners have returned, asked for one element, and never cancelled, so that an
-	 * answer is not lost on the way: one that comes too late is freed at once, with a
-	 * {@link SlotFreeEvent}. A publisher that is empty, fails, emits a negative number,
-	 * or nothing within the time allowed refuses the connection.
+	 * Assign the first element that a publisher emits. It is subscribed to when all
+	 * listeners have returned, and not at all if one of them throws, asked for one
+	 * element, and never cancelled, so that an answer is not lost on the way: one that
+	 * comes too late is freed at once, with a {@link SlotFreeEvent}. A publisher that is
+	 * empty, fails, emits a negative number, or nothing within the time allowed refuses
+	 * the connection.
 	 * @param slot a publisher of the slot
 	 * @throws IllegalStateException if the request is answered already, or its
 	 * publication has ended

@@ -31,7 +31,15 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 
+import ch.qos.logback.classic.Level;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.ChannelHandlerContext;
 import io.netty.handler.codec.LengthFieldPrepender;
+import io.netty.handler.codec.LineBasedFrameDecoder;
+import io.netty.handler.codec.MessageToByteEncoder;
+import io.netty.handler.codec.TooLongFrameException;
+import io.netty.handler.traffic.ChannelTrafficShapingHandler;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -108,6 +116,62 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			assertThat(client.readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("\006answer");
+		}
+	}
+
+	@Test
+	void aCodecOfTheHandlerThatEncodesAnythingIsGivenNothingElseAtTheEnd() {
+		MessageToByteEncoder<Object> encoder = new MessageToByteEncoder<>() {
+
+			@Override
+			protected void encode(ChannelHandlerContext ctx, Object message, ByteBuf out) {
+				out.writeCharSequence("<" + message.getClass().getSimpleName() + ">", StandardCharsets.US_ASCII);
+			}
+
+		};
+		try (TestServer server = create((connection) -> connection.outbound()
+			.withConnection((netty) -> netty.addHandlerLast(encoder))
+			.sendObject("answer")
+			.then()).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("<String>");
+		}
+	}
+
+	@Test
+	void whatIsQueuedByAHandlerIsWrittenBeforeTheEnd() {
+		try (TestServer server = create((connection) -> {
+			connection.outbound().withConnection((netty) -> {
+				netty.addHandlerLast(new ChannelTrafficShapingHandler(200_000, 0));
+				netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]));
+				netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]));
+			});
+			return Mono.empty();
+		}).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			assertThat(client.readAll()).hasSize(200_000);
+		}
+	}
+
+	@Test
+	void aPeerWhoseBytesTheHandlersCodecDoesNotUnderstandEarnsNoStackTrace() {
+		try (TestServer server = create((connection) -> connection.inbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(10)))
+			.receive()
+			.then()).start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.send("more than ten characters\n");
+			assertThat(client.readAll()).isEmpty();
+			TestServer.await("the end", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
+			assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
+				.satisfies((event) -> assertThat(event.getError()).isInstanceOf(TooLongFrameException.class));
+			assertThat(server.logged(Level.WARN)).singleElement()
+				.asString()
+				.contains("TooLongFrameException")
+				.doesNotEndWith("]");
 		}
 	}
 

@@ -47,6 +47,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
+import org.springframework.core.task.SimpleAsyncTaskExecutor;
+
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -154,6 +156,39 @@ class ListenerExecutorTests {
 		verifyBlockingIsHarmless(SlotRequestEvent.class);
 		verifyBlockingIsHarmless(ConnectionEvent.class);
 		verifyBlockingIsHarmless(SlotFreeEvent.class);
+	}
+
+	@Test
+	void anExecutorThatHoldsUpWhoeverGivesItATaskHoldsUpNoEventLoop() {
+		CountDownLatch written = new CountDownLatch(1);
+		SimpleAsyncTaskExecutor throttled = new SimpleAsyncTaskExecutor("throttled-");
+		throttled.setConcurrencyLimit(1);
+		try (TestServer server = create((builder) -> builder.workerThreads(1).listenerExecutor(throttled))) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				if (event.getSlot() == 0) {
+					await(written);
+					// Needs the event loop, which has meanwhile had a task for the
+					// executor
+					event.getConnection().outbound().sendString(Mono.just("!")).then().block(Duration.ofSeconds(20));
+				}
+			});
+			server.start();
+			TestClient first = server.connect();
+			assertThat(first.readSlot()).isZero();
+			List<TestClient> others = List.of(server.connect(), server.connect());
+			server.awaitAccepted();
+			written.countDown();
+			assertThat(first.read()).isEqualTo('!');
+			assertThat(others).extracting(TestClient::readSlot).containsExactlyInAnyOrder(1, 2);
+		}
+	}
+
+	@Test
+	void aThreadForWhatAnExecutorRejectsIsThereBeforeNoneCanBeCreatedAnyMore() {
+		try (TestServer server = create(onPool())) {
+			server.start();
+			assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName).contains("callosum-events");
+		}
 	}
 
 	@Test

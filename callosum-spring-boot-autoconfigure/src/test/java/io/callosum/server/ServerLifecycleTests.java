@@ -59,6 +59,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 import reactor.netty.resources.LoopResources;
+import reactor.netty.tcp.TcpServer;
 
 import io.callosum.server.SlotFreeEvent.Reason;
 
@@ -350,7 +351,7 @@ class ServerLifecycleTests {
 	@Test
 	void aListenerThatBlocksHoldsAStopUpForTenSecondsOnly() {
 		CountDownLatch release = new CountDownLatch(1);
-		try (TestServer server = create()) {
+		try (TestServer server = create().expectListenersThatOutliveTheStop()) {
 			server.events().on(ConnectionEvent.class, (event) -> await(release));
 			server.start();
 			server.connect().readSlot();
@@ -486,13 +487,40 @@ class ServerLifecycleTests {
 				(builder) -> builder.customizer((tcpServer) -> switch (starts.incrementAndGet()) {
 					case 1 -> throw new IllegalStateException("customizer");
 					case 2 -> throw new NoClassDefFoundError("customizer");
+					case 3 -> sneak(new IOException("customizer"));
 					default -> tcpServer;
 				}))) {
 			assertThatIllegalStateException().isThrownBy(server::start).withMessage("customizer");
 			assertThatExceptionOfType(NoClassDefFoundError.class).isThrownBy(server::start);
+			assertThatIllegalStateException().isThrownBy(server::start).withCauseInstanceOf(IOException.class);
 			assertThat(CompletableFuture.runAsync(server.server()::stop, this.executor))
 				.succeedsWithin(Duration.ofSeconds(30));
 			server.start();
+			assertThat(server.connect().readSlot()).isZero();
+		}
+	}
+
+	@SuppressWarnings("unchecked")
+	private static <T extends Throwable> TcpServer sneak(Throwable throwable) throws T {
+		throw (T) throwable;
+	}
+
+	@Test
+	void aServerThatIsStartedByADaemonThreadKeepsTheJvmAlive() {
+		CountDownLatch restarted = new CountDownLatch(1);
+		try (TestServer server = create()) {
+			server.events().on(ServerStoppedEvent.class, (event) -> {
+				if (restarted.getCount() > 0) {
+					assertThat(Thread.currentThread().isDaemon()).isTrue();
+					server.start();
+					restarted.countDown();
+				}
+			});
+			server.start();
+			server.server().stop();
+			TestServer.await("the second start", () -> assertThat(restarted.getCount()).isZero());
+			TestServer.await("only the second run's threads",
+					() -> assertThat(callosumThreads()).filteredOn((thread) -> !thread.isDaemon()).hasSize(1));
 			assertThat(server.connect().readSlot()).isZero();
 		}
 	}

@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -37,6 +38,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
+import ch.qos.logback.classic.Level;
 import io.netty.channel.Channel;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -738,13 +740,44 @@ class SlotAnswerTests {
 		}
 	}
 
+	@Test
+	void anyNumberOfAnswersThatFollowFromEachOtherAreFreed() {
+		int count = 2000;
+		Queue<CompletableFuture<Integer>> waiting = new ConcurrentLinkedQueue<>();
+		try (TestServer server = answering((builder) -> builder.workerThreads(1).slotTimeout(Duration.ofMinutes(5)),
+				(event) -> {
+					CompletableFuture<Integer> answer = new CompletableFuture<>();
+					waiting.add(answer);
+					event.assign(Mono.fromFuture(answer, true));
+				})) {
+			server.events().on(SlotFreeEvent.class, (event) -> {
+				CompletableFuture<Integer> next = waiting.poll();
+				if (next != null) {
+					next.complete(event.getSlot());
+				}
+			});
+			server.start();
+			for (int i = 0; i < count; i++) {
+				server.connect().reset();
+			}
+			server.awaitAccepted();
+			TestServer.await("requests of those who have left",
+					() -> assertThat(server.measured("refused")).isEqualTo(count));
+			int requested = waiting.size();
+			waiting.remove().complete(0);
+			TestServer.await("all slots", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(requested));
+			assertThat(requested).isGreaterThan(count / 2);
+			assertThat(server.logged(Level.WARN)).isEmpty();
+		}
+	}
+
 	private TestServer answering(Consumer<SlotRequestEvent> listener) {
 		return answering(UnaryOperator.identity(), listener);
 	}
 
 	private TestServer answering(UnaryOperator<CallosumServer.Builder> customizer,
 			Consumer<SlotRequestEvent> listener) {
-		TestServer server = TestServer.create(this.transport, customizer);
+		TestServer server = TestServer.create(this.transport, customizer).expectNobodyNext();
 		server.events().on(SlotRequestEvent.class, listener);
 		return server;
 	}

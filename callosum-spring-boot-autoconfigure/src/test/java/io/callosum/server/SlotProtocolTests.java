@@ -16,10 +16,14 @@
 
 package io.callosum.server;
 
+import java.nio.charset.StandardCharsets;
+
+import io.netty.handler.codec.LengthFieldPrepender;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
-import org.junit.jupiter.api.Test;
+import reactor.core.publisher.Mono;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -43,6 +47,19 @@ class SlotProtocolTests {
 			first.close();
 			TestServer.await("slot 0 to be free", () -> assertThat(server.slotsInUse()).isOne());
 			assertThat(server.connect().readLine()).isEqualTo("0\r\n");
+		}
+	}
+
+	@Test
+	void theSlotLineIsNotForTheCodecsOfACustomizer() {
+		try (TestServer server = TestServer
+			.create(this.transport, (builder) -> builder
+				.customizer((tcpServer) -> tcpServer
+					.doOnConnection((connection) -> connection.addHandlerLast(new LengthFieldPrepender(1))))
+				.connectionHandler((connection) -> connection.outbound().sendString(Mono.just("answer")).then()))
+			.start()
+			.expectNobodyNext()) {
+			assertThat(server.connect().readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("0\r\n\006answer");
 		}
 	}
 
