@@ -58,8 +58,9 @@ public final class TestClient implements AutoCloseable {
 			this.socket.setSoTimeout(TIMEOUT_MILLIS);
 			this.socket.setTcpNoDelay(true);
 			if (!this.socket.isConnected()) {
-				this.socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.getPort()),
-						TIMEOUT_MILLIS);
+				InetAddress address = server.getAddress().isAnyLocalAddress() ? InetAddress.getLoopbackAddress()
+						: server.getAddress();
+				this.socket.connect(new InetSocketAddress(address, server.getPort()), TIMEOUT_MILLIS);
 			}
 		}
 		catch (IOException ex) {

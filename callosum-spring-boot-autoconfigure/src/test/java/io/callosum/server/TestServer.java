@@ -58,6 +58,11 @@ public final class TestServer implements AutoCloseable {
 
 	private final CallosumServer server;
 
+	/**
+	 * Whether the server speaks TLS, also where the test says so and not its link.
+	 */
+	private final boolean secure;
+
 	private boolean checksNextSlot = true;
 
 	private boolean listenersReturnInTime = true;
@@ -77,6 +82,7 @@ public final class TestServer implements AutoCloseable {
 			TestTls.secure(builder);
 		}
 		builder = customizer.apply(this.invariants.watch(builder));
+		this.secure = builder.sslProviders != null;
 		if (builder.loopResources != null) {
 			this.invariants.loopsOutliveTheServer();
 		}
@@ -239,7 +245,7 @@ public final class TestServer implements AutoCloseable {
 	 * Check that the next connection gets slot 0, and wait until it has gone.
 	 */
 	public void verifyNextSlotIsZero() {
-		try (TestClient client = connect()) {
+		try (TestClient client = this.secure ? add(TestClient.secure(this.server.address())) : connectRaw()) {
 			assertThat(client.readSlot()).as("next slot").isZero();
 		}
 		await("connections()", () -> assertThat(this.server.connections()).isEmpty());
