@@ -35,9 +35,10 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 
+import io.callosum.server.faults.Requirement;
+
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
  * Tests for the limits on who connects and how many.
@@ -83,23 +84,29 @@ class ConnectionLimitsTests {
 		}
 	}
 
-	@Test
-	void oneTooManyOfAnAddressIsClosedAndTheOthersAreNot() throws IOException {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void oneTooManyOfAnAddressIsClosedAndTheOthersAreNot(boolean secure) throws IOException {
 		try (TestServer server = TestServer
-			.create(this.transport, (builder) -> builder.metricsRecorder(this.metrics).maxConnectionsPerAddress(2))
+			.create(Link.of(this.transport, secure),
+					(builder) -> builder.metricsRecorder(this.metrics).maxConnectionsPerAddress(2))
 			.start()) {
 			for (String address : new String[] { "127.0.0.2", "127.0.0.3" }) {
-				assertThat(connectFrom(server, address).readLine()).endsWith("\r\n");
-				TestClient second = connectFrom(server, address);
+				assertThat(connectFrom(server, address, secure).readLine()).endsWith("\r\n");
+				TestClient second = connectFrom(server, address, secure);
 				assertThat(second.readLine()).endsWith("\r\n");
-				assertThat(connectFrom(server, address).isRefused()).isTrue();
-				assertThat(connectFrom(server, address).isRefused()).isTrue();
+				assertThat(connectFrom(server, address, secure).isRefused()).isTrue();
+				assertThat(connectFrom(server, address, secure).isRefused()).isTrue();
 				second.close();
 				TestServer.await("a place", () -> {
-					TestClient third = connectFrom(server, address);
+					TestClient third = connectFrom(server, address, secure);
 					assertThat(third.readLine()).endsWith("\r\n");
 				});
 			}
+			// Who is refused is so before a slot, or a handshake
+			TestServer.await("three of each address",
+					() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(6));
+			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(6);
 			assertThat(this.refused).containsOnly(RefusalReason.MAX_CONNECTIONS_PER_ADDRESS);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.logged(Level.WARN)).singleElement()
@@ -238,7 +245,7 @@ class ConnectionLimitsTests {
 	@ValueSource(strings = { "127.0.0.1", "127.0.0.0/8", "10.0.0.0/8,127.0.0.1/32", "0.0.0.0/0", "::ffff:127.0.0.1",
 			"::ffff:127.0.0.0/104" })
 	void anAllowedAddressConnects(String allowed) {
-		try (TestServer server = allowing(allowed).start()) {
+		try (TestServer server = allowing(Link.plain(this.transport), allowed).start()) {
 			assertThat(server.connect().readSlot()).isZero();
 		}
 	}
@@ -246,7 +253,16 @@ class ConnectionLimitsTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "127.0.0.2", "10.0.0.0/8", "::1", "::/0", "127.0.0.128/25" })
 	void anyOtherAddressIsClosedWithoutAByteAndCounted(String allowed) {
-		try (TestServer server = allowing(allowed).start()) {
+		verifyNotAllowed(allowed, false);
+	}
+
+	@Test
+	void anyOtherAddressIsClosedBeforeAHandshake() {
+		verifyNotAllowed("127.0.0.2", true);
+	}
+
+	private void verifyNotAllowed(String allowed, boolean secure) {
+		try (TestServer server = allowing(Link.of(this.transport, secure), allowed).start()) {
 			for (int i = 0; i < 5; i++) {
 				assertThat(server.connect().isRefused()).isTrue();
 			}
@@ -293,7 +309,7 @@ class ConnectionLimitsTests {
 
 	private void verifyIpv6(String allowed, boolean connects) throws IOException {
 		InetAddress loopback = InetAddress.getByName("::1");
-		assumeTrue(isUsable(loopback), "This machine has no IPv6");
+		Requirement.met(isUsable(loopback), "IPv6");
 		try (TestServer server = TestServer
 			.create(this.transport, (builder) -> builder.host(null).allowedAddresses(List.of(allowed)))
 			.start()) {
@@ -331,14 +347,22 @@ class ConnectionLimitsTests {
 				(builder) -> builder.metricsRecorder(this.metrics).maxConnections(maxConnections));
 	}
 
-	private TestServer allowing(String allowed) {
-		return TestServer.create(this.transport,
+	private TestServer allowing(Link link, String allowed) {
+		return TestServer.create(link,
 				(builder) -> builder.metricsRecorder(this.metrics).allowedAddresses(List.of(allowed.split(","))));
 	}
 
 	private static TestClient connectFrom(TestServer server, String address) throws IOException {
+		return connectFrom(server, address, false);
+	}
+
+	private static TestClient connectFrom(TestServer server, String address, boolean secure) throws IOException {
 		Socket socket = new Socket();
 		socket.bind(new InetSocketAddress(address, 0));
+		if (secure) {
+			socket.connect(server.server().address());
+			socket = TestTls.layeredSocket(socket);
+		}
 		return server.connect(socket);
 	}
 

@@ -82,6 +82,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	private final Map<Throwable, Fault> faults = new IdentityHashMap<>();
 
+	private final Map<Situation, Integer> situations = new EnumMap<>(Situation.class);
+
 	private final Map<RefusalReason, Integer> refusals = new EnumMap<>(RefusalReason.class);
 
 	private int admitted;
@@ -156,6 +158,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	void stopRequested() {
 		this.stopping = true;
+		if (this.lives.stream().anyMatch((life) -> life.run && !life.isClosed())) {
+			reached(Situation.STOPPED_WITH_CONNECTIONS);
+		}
 		this.lives.forEach((life) -> life.possibleReasons.add(Reason.SERVER_STOPPED));
 	}
 
@@ -183,6 +188,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	<T extends Throwable> T throwing(T error, Life life, boolean listener) {
 		if (listener) {
 			this.listenerFaults++;
+			reached(Situation.LISTENER_FAILED);
 		}
 		boolean refuses = listener && life.publishing instanceof SlotRequestEvent;
 		if (refuses) {
@@ -232,6 +238,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 			verify(life.channel.written().size() > 0, event + " before the slot line is written");
 			verify(++life.connectionEvents == 1, event + " is the second");
 			verify(life.freeEvents == 0, event + " after the SlotFreeEvent");
+			reached(Situation.CONNECTED);
 		}
 		else if (event instanceof SlotFreeEvent free) {
 			hold(life, free.getSlot());
@@ -265,6 +272,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 		}
 		else if (event instanceof SlotFreeEvent) {
 			life.freed = true;
+			if (life.late || life.timedOut) {
+				reached(Situation.LATE_ANSWER_FREED);
+			}
 			this.holders.remove(life.slot, life);
 			changed(life.slot, Status.FREE);
 		}
@@ -285,6 +295,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 		}
 		Life holder = this.holders.get(slot);
 		life.statuses.add((holder == null) ? Status.FREE : (holder.freeEvents == 0) ? Status.HELD : Status.FREEING);
+		if (life.statuses.contains(Status.FREEING)) {
+			reached(Situation.WAITED_FOR_SLOT);
+		}
 	}
 
 	/**
@@ -420,6 +433,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 				expectedSlots.add(life.slot);
 			}
 			checkBytes(life);
+			verify(!life.run || life.isClosed() || life.held || now() - life.acceptedAt < SLOT_TIMEOUT
+					|| !life.loop.isIdle(), life + " is not timed out, although nothing keeps its event loop from it");
 		}
 		verify(shown.isEmpty(), shown + " are shown without a slot");
 		verify(this.allocatorSlots.equals(expectedSlots),
@@ -560,6 +575,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	@Override
 	public void refused(RefusalReason reason) {
 		this.refused++;
+		reached(Situation.REFUSED);
 		this.refusals.merge(reason, 1, Integer::sum);
 	}
 
@@ -623,6 +639,17 @@ final class LifeModel implements CallosumMetricsRecorder {
 		return (int) this.lives.stream().filter((life) -> life != except && predicate.test(life)).count();
 	}
 
+	/**
+	 * Note that something has come about that not every sequence leads to.
+	 */
+	void reached(Situation situation) {
+		this.situations.merge(situation, 1, Integer::sum);
+	}
+
+	Map<Situation, Integer> situations() {
+		return this.situations;
+	}
+
 	private long now() {
 		return this.clock.getAsLong();
 	}
@@ -635,6 +662,16 @@ final class LifeModel implements CallosumMetricsRecorder {
 		if (!kept && this.violation == null) {
 			this.violation = new AssertionError(message.toString());
 		}
+	}
+
+	/**
+	 * What many sequences must lead to, or they prove little.
+	 */
+	enum Situation {
+
+		CONNECTED, REFUSED, ANSWER_AWAITED, LATE_ANSWER_FREED, WAITED_FOR_SLOT, CLOSED_IN_LISTENER, LISTENER_FAILED,
+		STOPPED_WITH_CONNECTIONS, RESTARTED
+
 	}
 
 	private enum Status {

@@ -24,6 +24,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Random;
 import java.util.TreeSet;
@@ -51,6 +52,7 @@ import reactor.netty.tcp.TcpServer;
 import org.springframework.test.util.ReflectionTestUtils;
 
 import io.callosum.server.LifeModel.Life;
+import io.callosum.server.LifeModel.Situation;
 import io.callosum.server.LifeSequence.Act;
 import io.callosum.server.LifeSequence.Allocation;
 import io.callosum.server.LifeSequence.Emission;
@@ -66,7 +68,8 @@ import io.callosum.server.SlotFreeEvent.Reason;
  * shows a {@link LifeModel} what comes of it. Event loops and executors are queues that
  * run a task at a time, in an order that the seed decides, so that what threads do to
  * each other can be repeated. Everything is the real thing but the channels, the loops
- * and the thread that stops the server.
+ * and the threads that start and stop the server: there is no port, and
+ * {@link #progressStop()} calls in turn what {@link ServerRun} does where it may wait.
  */
 final class LifeSimulation implements SlotAllocator {
 
@@ -159,10 +162,13 @@ final class LifeSimulation implements SlotAllocator {
 	/**
 	 * Run a sequence.
 	 * @param trace takes what happens, {@code null} if nobody wants to know
+	 * @return how often it led to what
 	 * @throws AssertionError if a promise was broken
 	 */
-	static void run(LifeSequence sequence, List<String> trace) {
-		new LifeSimulation(sequence, trace).run();
+	static Map<Situation, Integer> run(LifeSequence sequence, List<String> trace) {
+		LifeSimulation simulation = new LifeSimulation(sequence, trace);
+		simulation.run();
+		return simulation.model.situations();
 	}
 
 	private void run() {
@@ -475,6 +481,7 @@ final class LifeSimulation implements SlotAllocator {
 			requestStop(Duration.ofMillis(stop.timeoutMillis()));
 		}
 		else if (step instanceof Step.Start && this.phase == Phase.STOPPED) {
+			this.model.reached(Situation.RESTARTED);
 			start();
 		}
 	}
@@ -704,6 +711,7 @@ final class LifeSimulation implements SlotAllocator {
 			free.getConnection().close();
 		}
 		else {
+			this.model.reached(Situation.CLOSED_IN_LISTENER);
 			close(script);
 		}
 	}
@@ -969,6 +977,7 @@ final class LifeSimulation implements SlotAllocator {
 			LifeSimulation.this.model.verify(n == 1 && !this.life.pending, this.life + " asks for more than a slot");
 			LifeSimulation.this.pendingAnswers.add(this);
 			this.life.pending = true;
+			LifeSimulation.this.model.reached(Situation.ANSWER_AWAITED);
 			if (this.atOnce != null) {
 				emit(this.atOnce, 0);
 			}

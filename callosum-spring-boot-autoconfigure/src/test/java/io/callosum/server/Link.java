@@ -42,7 +42,14 @@ public enum Link {
 	}
 
 	public static Link plain(Transport transport) {
-		return (transport == Transport.EPOLL) ? EPOLL : NIO;
+		return of(transport, false);
+	}
+
+	public static Link of(Transport transport, boolean secure) {
+		return switch (transport) {
+			case EPOLL -> secure ? EPOLL_TLS : EPOLL;
+			case NIO -> secure ? NIO_TLS : NIO;
+		};
 	}
 
 }

@@ -16,12 +16,14 @@
 
 package io.callosum.server;
 
+import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -43,7 +45,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
 
@@ -151,11 +155,12 @@ class ListenerExecutorTests {
 		}
 	}
 
-	@Test
-	void listenersOfOneConnectionMayBlockWithoutStallingOthers() {
-		verifyBlockingIsHarmless(SlotRequestEvent.class);
-		verifyBlockingIsHarmless(ConnectionEvent.class);
-		verifyBlockingIsHarmless(SlotFreeEvent.class);
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void listenersOfOneConnectionMayBlockWithoutStallingOthers(boolean secure) throws Exception {
+		verifyBlockingIsHarmless(SlotRequestEvent.class, secure);
+		verifyBlockingIsHarmless(ConnectionEvent.class, secure);
+		verifyBlockingIsHarmless(SlotFreeEvent.class, secure);
 	}
 
 	@Test
@@ -273,6 +278,39 @@ class ListenerExecutorTests {
 			});
 			assertThat(server.events().of(SlotRequestEvent.class)).as("requests of a connection that has gone")
 				.isEmpty();
+		}
+	}
+
+	@Test
+	void aStopWaitsForAnAnswerThatWaitsForASlotAlsoWhenItsPeerHasLeft() {
+		CountDownLatch freeing = new CountDownLatch(1);
+		CountDownLatch blocked = new CountDownLatch(1);
+		CompletableFuture<Boolean> stoppedEarly = new CompletableFuture<>();
+		CountDownLatch stopped = new CountDownLatch(1);
+		try (TestServer server = create(onPool())) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(7)).on(SlotFreeEvent.class, (event) -> {
+				if (event.getConnection().id().equals("c1")) {
+					freeing.countDown();
+					await(blocked);
+				}
+				else {
+					stoppedEarly.complete(isOpen(stopped));
+				}
+			}).on(ServerStoppedEvent.class, (event) -> stopped.countDown());
+			server.start();
+			TestClient holder = server.connect();
+			assertThat(holder.readSlot()).isEqualTo(7);
+			holder.close();
+			await(freeing);
+			TestClient next = server.connect();
+			TestServer.await("the request", () -> assertThat(server.events().of(SlotRequestEvent.class)).hasSize(2));
+			next.close();
+			TestServer.await("the end of its connection", () -> assertThat(server.measured("refused")).isOne());
+			CompletableFuture<?> stop = CompletableFuture.runAsync(server.server()::stop, this.pool);
+			TestServer.await("the stop", () -> assertThat(server.events().of(ServerStoppingEvent.class)).hasSize(1));
+			blocked.countDown();
+			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
+			assertThat(stoppedEarly).succeedsWithin(Duration.ofSeconds(30)).isEqualTo(false);
 		}
 	}
 
@@ -447,10 +485,12 @@ class ListenerExecutorTests {
 		}
 	}
 
-	private <E extends CallosumServerEvent> void verifyBlockingIsHarmless(Class<E> type) {
+	private <E extends CallosumServerEvent> void verifyBlockingIsHarmless(Class<E> type, boolean secure)
+			throws SocketException {
 		CountDownLatch blocked = new CountDownLatch(1);
 		CountDownLatch reached = new CountDownLatch(1);
-		try (TestServer server = create((builder) -> onPool().apply(builder).workerThreads(1))) {
+		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
+				(builder) -> onPool().apply(builder).workerThreads(1))) {
 			server.events().on(type, (event) -> {
 				if ("c1".equals(connectionId(event))) {
 					reached.countDown();
@@ -464,13 +504,19 @@ class ListenerExecutorTests {
 				first.close();
 			}
 			await(reached);
-			TestClient second = server.connect();
-			assertThat(second.readSlot()).isBetween(0, 1);
-			second.close();
-			TestServer.await("the life of the second",
+			List<TestClient> others = new ArrayList<>();
+			for (int i = 0; i < 8; i++) {
+				TestClient other = server.connect();
+				// Much less than the slot time-out, at which the first would let go
+				other.socket().setSoTimeout(3000);
+				assertThat(other.readSlot()).isBetween(i, i + 1);
+				others.add(other);
+			}
+			others.forEach(TestClient::close);
+			TestServer.await("the lives of the others",
 					() -> assertThat(server.events().of(SlotFreeEvent.class))
 						.extracting((event) -> event.getConnection().id())
-						.contains("c2"));
+						.contains("c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"));
 			blocked.countDown();
 		}
 	}
@@ -555,6 +601,18 @@ class ListenerExecutorTests {
 
 	private static void pause(int millis) {
 		LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(millis));
+	}
+
+	/**
+	 * Return whether a latch opens soon, which it must not.
+	 */
+	private static boolean isOpen(CountDownLatch latch) {
+		try {
+			return latch.await(300, TimeUnit.MILLISECONDS);
+		}
+		catch (InterruptedException ex) {
+			throw new IllegalStateException(ex);
+		}
 	}
 
 	private static void await(CountDownLatch latch) {

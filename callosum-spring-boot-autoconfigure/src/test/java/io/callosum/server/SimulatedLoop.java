@@ -90,6 +90,13 @@ final class SimulatedLoop extends AbstractScheduledEventExecutor implements Even
 		return this.busy;
 	}
 
+	/**
+	 * Return whether this loop waits for something to do.
+	 */
+	boolean isIdle() {
+		return !this.busy && !this.ended && !hasWork();
+	}
+
 	boolean hasWork() {
 		return !this.busy && !this.ended && (!this.tasks.isEmpty() || hasScheduledTasks());
 	}

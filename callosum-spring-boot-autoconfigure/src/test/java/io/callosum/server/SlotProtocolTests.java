@@ -17,6 +17,8 @@
 package io.callosum.server;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
 
 import io.netty.handler.codec.LengthFieldPrepender;
 import org.junit.jupiter.api.Test;
@@ -40,13 +42,19 @@ class SlotProtocolTests {
 	@Test
 	void aNewConnectionGetsTheLowestFreeSlot() {
 		try (TestServer server = TestServer.create(this.transport).start()) {
-			TestClient first = server.connect();
-			assertThat(first.readLine()).isEqualTo("0\r\n");
-			TestClient second = server.connect();
-			assertThat(second.readLine()).isEqualTo("1\r\n");
-			first.close();
-			TestServer.await("slot 0 to be free", () -> assertThat(server.slotsInUse()).isOne());
-			assertThat(server.connect().readLine()).isEqualTo("0\r\n");
+			List<TestClient> clients = new ArrayList<>();
+			for (int slot = 0; slot < 7; slot++) {
+				clients.add(server.connect());
+				assertThat(clients.get(slot).readLine()).isEqualTo(slot + "\r\n");
+			}
+			int left = 7;
+			for (int slot : new int[] { 5, 1, 3 }) {
+				clients.get(slot).close();
+				server.awaitConnections(--left);
+			}
+			for (int slot : new int[] { 1, 3, 5, 7 }) {
+				assertThat(server.connect().readLine()).isEqualTo(slot + "\r\n");
+			}
 		}
 	}
 

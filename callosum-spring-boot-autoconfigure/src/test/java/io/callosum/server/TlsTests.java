@@ -248,16 +248,20 @@ class TlsTests {
 	void theTimeoutRunsFromTheConnectHoweverTheHandshakeGetsOn() {
 		Duration timeout = Duration.ofSeconds(2);
 		AtomicReference<Long> failed = new AtomicReference<>();
-		try (TestServer server = secure((builder) -> builder.sslHandshakeTimeout(timeout))) {
-			server.events().on(ServerErrorEvent.class, (event) -> failed.set(System.nanoTime()));
+		// On one event loop, whose timers keep their order however late they are
+		try (TestServer server = secure((builder) -> builder.workerThreads(1).sslHandshakeTimeout(timeout))) {
+			server.events().on(ServerErrorEvent.class, (event) -> failed.compareAndSet(null, System.nanoTime()));
 			server.start();
 			long connected = System.nanoTime();
 			TestClient client = server.connect();
-			Awaitility.await().pollDelay(Duration.ofMillis(1500)).until(() -> true);
-			client.send(TestTls.clientHello()).readAll();
-			TestServer.await("the error", () -> assertThat(failed.get()).isNotNull());
-			assertThat(failed.get() - connected).isBetween(timeout.toNanos(),
-					timeout.toNanos() + TimeUnit.MILLISECONDS.toNanos(1200));
+			TestServer.await("the first", () -> assertThat(server.measured("accepted")).isOne());
+			server.connect();
+			TestServer.await("the second", () -> assertThat(server.measured("accepted")).isEqualTo(2));
+			client.send(TestTls.clientHello());
+			TestServer.await("the errors", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(2));
+			assertThat(failed.get() - connected).isGreaterThanOrEqualTo(timeout.toNanos());
+			assertThat(server.events().of(ServerErrorEvent.class)).extracting(ServerErrorEvent::getConnectionId)
+				.containsExactly("c1", "c2");
 		}
 	}
 
@@ -504,9 +508,15 @@ class TlsTests {
 	}
 
 	private void verifyClosed(BiConsumer<Closing, CallosumConnection> close, Reason reason) {
-		try (TestServer server = secure((builder) -> builder.connectionHandler((connection) -> connection.outbound()
-			.send(Flux.range(0, 1000).map((i) -> Unpooled.wrappedBuffer(new byte[65536])))
-			.then(Mono.never()))).start()) {
+		// Netty's patience with such a peer, which is 3 s and hard to tell from a busy
+		// machine
+		SslProvider patient = SslProvider.addHandlerConfigurator(TestTls.provider(TestTls.SERVER, ClientAuth.NONE),
+				(handler) -> handler.setCloseNotifyFlushTimeout(1, TimeUnit.MINUTES));
+		try (TestServer server = secure((builder) -> builder.sslProviders((name) -> patient)
+			.connectionHandler((connection) -> connection.outbound()
+				.send(Flux.range(0, 1000).map((i) -> Unpooled.wrappedBuffer(new byte[65536])))
+				.then(Mono.never())))
+			.start()) {
 			SSLSocket socket = TestTls.socket();
 			TestClient client = server.connect(socket);
 			assertThat(client.readSlot()).isZero();
@@ -520,8 +530,7 @@ class TlsTests {
 			long start = System.nanoTime();
 			close.accept(new Closing(server.server(), socket), connection);
 			TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
-			// Netty's patience with such a peer is 3 s, and it warns then
-			assertThat(System.nanoTime() - start).isLessThan(TimeUnit.MILLISECONDS.toNanos(2500));
+			assertThat(System.nanoTime() - start).isLessThan(TimeUnit.SECONDS.toNanos(20));
 			assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(reason);
 			verifyLog(server, 0);
 		}

@@ -48,6 +48,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import org.springframework.beans.factory.annotation.Value;
@@ -67,7 +68,10 @@ import org.springframework.boot.test.system.OutputCaptureExtension;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
+import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
+import io.callosum.server.ConnectionHandler;
+import io.callosum.server.Transport;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -267,22 +271,32 @@ class SslTests {
 
 	// Reload
 
-	@Test
-	void aNewCertificateIsForNewConnectionsAndTheOpenOnesStay(CapturedOutput output) {
-		withTls("ssl.server-name-bundles[api.example.org]=api").run((context) -> {
-			SSLSocket open = connect(context, null, null);
-			open.startHandshake();
-			write("main", issue("new", AUTHORITY));
-			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
-			assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=api");
-			write("api", issue("new api", AUTHORITY));
-			awaitUntil(() -> assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=new api"));
-			assertThat(certificate(context, null, null)).isEqualTo("CN=new");
-			assertThat(context.getBean(CallosumServer.class).connections()).hasSizeGreaterThanOrEqualTo(1);
-			open.close();
-			assertThat(output.getAll()).contains("uses the new certificate of SSL bundle 'main'")
-				.doesNotContain("doesn't support SSL reloading");
-		});
+	@ParameterizedTest
+	@EnumSource
+	void aNewCertificateIsForNewConnectionsAndTheOpenOnesStay(Transport transport, CapturedOutput output) {
+		ConnectionHandler echo = (connection) -> connection.outbound().send(connection.inbound().receive().retain());
+		withTls("ssl.server-name-bundles[api.example.org]=api", "native-transport=" + transport.isNative())
+			.withBean(ConnectionHandler.class, () -> echo)
+			.run((context) -> {
+				CallosumServer server = context.getBean(CallosumServer.class);
+				SSLSocket open = connect(context, null, null);
+				assertThat(read(open, 3)).isEqualTo("0\r\n");
+				assertThat(server.connections()).hasSize(1);
+				CallosumConnection connection = server.connections().iterator().next();
+				write("main", issue("new", AUTHORITY));
+				awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
+				assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=api");
+				write("api", issue("new api", AUTHORITY));
+				awaitUntil(() -> assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=new api"));
+				assertThat(certificate(context, null, null)).isEqualTo("CN=new");
+				assertThat(server.connections()).contains(connection);
+				open.getOutputStream().write("hello".getBytes(StandardCharsets.US_ASCII));
+				assertThat(read(open, 5)).isEqualTo("hello");
+				assertThat(name(open)).isEqualTo("CN=main");
+				open.close();
+				assertThat(output.getAll()).contains("uses the new certificate of SSL bundle 'main'")
+					.doesNotContain("doesn't support SSL reloading");
+			});
 	}
 
 	@Test
@@ -379,6 +393,10 @@ class SslTests {
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
+	}
+
+	private static String read(SSLSocket socket, int length) throws IOException {
+		return new String(socket.getInputStream().readNBytes(length), StandardCharsets.US_ASCII);
 	}
 
 	private static String name(SSLSocket socket) throws IOException {

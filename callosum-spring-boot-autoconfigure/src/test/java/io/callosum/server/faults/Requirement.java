@@ -23,7 +23,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
  * What a test needs of the machine. A test that cannot have it is skipped and says so, or
  * fails where the system property {@code callosum.tests.skip-nothing} is set.
  */
-final class Requirement {
+public final class Requirement {
 
 	private Requirement() {
 	}
@@ -36,7 +36,7 @@ final class Requirement {
 		met(Commands.succeed("bash", "-c", "command -v " + name), "the command '" + name + "'");
 	}
 
-	static void met(boolean met, String requirement) {
+	public static void met(boolean met, String requirement) {
 		String message = "This test needs " + requirement;
 		if (Boolean.getBoolean("callosum.tests.skip-nothing")) {
 			assertThat(met).as(message).isTrue();
