@@ -264,14 +264,14 @@ final class ServerEvents {
 		String prefix = message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
 		ThrottledLog log = this.errorLogs.get(kind);
 		if (log != null) {
-			// Whom a codec fails for, has a peer that sends what it does not understand
+			// A codec fails because of what a peer has sent
 			if (kind.logsStackTrace && !(cause instanceof DecoderException)) {
 				log.log(prefix + cause, cause);
 			}
 			else {
 				// The message may hold what a peer has sent
-				String description = CONTROL.matcher(cause.toString()).replaceAll("?");
-				log.log(prefix + StringUtils.truncate(description, MAX_MESSAGE_LENGTH), null);
+				String description = StringUtils.truncate(cause.toString(), MAX_MESSAGE_LENGTH);
+				log.log(prefix + CONTROL.matcher(description).replaceAll("?"), null);
 			}
 		}
 		Executor executor = this.listenerExecutor;
