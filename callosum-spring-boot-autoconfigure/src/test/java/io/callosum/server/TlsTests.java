@@ -135,7 +135,7 @@ class TlsTests {
 	@ParameterizedTest
 	@ValueSource(strings = { TLS_1_2, TLS_1_3 })
 	void theCertificateOfTheClientIsInTheSession(String protocol) throws SSLPeerUnverifiedException {
-		try (TestServer server = secure(ClientAuth.REQUIRE).start()) {
+		try (TestServer server = secure(ClientAuth.REQUIRE).start().expectNobodyNext()) {
 			assertThat(server.connect(TestTls.socket(TestTls.CLIENT, protocol)).readSlot()).isZero();
 			SSLSession session = session(server);
 			X509Certificate certificate = (X509Certificate) session.getPeerCertificates()[0];
@@ -271,7 +271,8 @@ class TlsTests {
 		try (TestServer server = TestServer
 			.create(this.transport, (builder) -> builder.customizer((tcpServer) -> tcpServer
 				.secure((spec) -> spec.sslContext(context).handshakeTimeout(HANDSHAKE_TIMEOUT))))
-			.start()) {
+			.start()
+			.expectNobodyNext()) {
 			server.connect().readAll();
 			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
 			assertThat(server.events().of(ServerErrorEvent.class).get(0).getError())
@@ -402,7 +403,7 @@ class TlsTests {
 				.map(String::valueOf))
 			.then()))) {
 			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(slot)));
-			server.start();
+			server.start().expectNobodyNext();
 			SSLSocket socket = TestTls.socket();
 			TestClient client = server.connect(socket);
 			socket.startHandshake();
@@ -415,7 +416,7 @@ class TlsTests {
 
 	@Test
 	void whatComesInOneSegmentWithTheEndOfTheHandshakeIsReleasedIfThereIsNoSlot() throws IOException {
-		try (TestServer server = secure()) {
+		try (TestServer server = secure().expectNobodyNext()) {
 			server.events().on(SlotRequestEvent.class, (event) -> event.reject(new NoSlotAvailableException("none")));
 			server.start();
 			for (int i = 0; i < 10; i++) {

@@ -121,7 +121,7 @@ class SlotFaultTests {
 		try (TestServer server = TestServer.create(link,
 				(builder) -> threads.applyTo(builder.slotTimeout(Duration.ofMillis(150))))) {
 			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
-			server.start();
+			server.start().expectNobodyNext();
 			assertThat(server.connect().isRefused()).isTrue();
 			TestServer.await("error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
 			answer.complete(4);
@@ -155,7 +155,7 @@ class SlotFaultTests {
 				answers.put(event.getRequest().connectionId(), answer);
 				event.assign(Mono.fromFuture(answer, true));
 			});
-			server.start();
+			server.start().expectNobodyNext();
 			for (int i = 1; i <= 10; i++) {
 				int expected = i;
 				TestClient client = server.connect();
