@@ -269,8 +269,9 @@ class TlsTests {
 	void aTimeoutOfACustomizerIsAnErrorToo() {
 		SslContext context = TestTls.provider(TestTls.SERVER, ClientAuth.NONE).getSslContext();
 		try (TestServer server = TestServer
-			.create(this.transport, (builder) -> builder.customizer((tcpServer) -> tcpServer
-				.secure((spec) -> spec.sslContext(context).handshakeTimeout(HANDSHAKE_TIMEOUT))))
+			.create(this.transport,
+					(builder) -> builder.customizer((tcpServer) -> tcpServer
+						.secure((spec) -> spec.sslContext(context).handshakeTimeout(HANDSHAKE_TIMEOUT))))
 			.start()
 			.expectNobodyNext()) {
 			server.connect().readAll();

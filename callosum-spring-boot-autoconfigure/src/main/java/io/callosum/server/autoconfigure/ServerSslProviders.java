@@ -17,6 +17,7 @@
 package io.callosum.server.autoconfigure;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
@@ -99,8 +100,9 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 				provider = ReloadableSslProvider.of(bundle, bundles, properties.getClientAuth());
 			}
 			catch (NoSuchSslBundleException ex) {
-				throw new InvalidBundleException(key, bundle,
-						"There is no such SSL bundle. There are " + bundles.getBundleNames() + ".", ex);
+				List<String> names = bundles.getBundleNames();
+				throw new InvalidBundleException(key, bundle, "There is no such SSL bundle. "
+						+ (names.isEmpty() ? "Declare it under spring.ssl.bundle." : "There are " + names + "."), ex);
 			}
 			catch (IllegalArgumentException ex) {
 				throw new InvalidBundleException(key, bundle, "The SSL bundle " + ex.getMessage() + ".", ex);

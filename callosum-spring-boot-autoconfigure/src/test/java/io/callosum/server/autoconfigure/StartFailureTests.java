@@ -191,6 +191,13 @@ class StartFailureTests {
 	}
 
 	@Test
+	void anUnknownSslBundleWhereThereIsNoneIsNamedWithTheKeyToDeclareIt(CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server.port=0", "--callosum.server.ssl.bundle=unknown");
+		assertAnalysis(output, "Invalid value 'unknown' for configuration property 'callosum.server.ssl.bundle'",
+				"There is no such SSL bundle. Declare it under spring.ssl.bundle.");
+	}
+
+	@Test
 	void aBadValueOfTheSystemEnvironmentIsNamedWithItsKey(CapturedOutput output) {
 		SpringApplication application = application(Application.class);
 		StandardEnvironment environment = new StandardEnvironment();
