@@ -22,6 +22,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
@@ -37,6 +38,8 @@ public final class RecordedEvents implements ApplicationEventPublisher {
 
 	private final List<Consumer<CallosumServerEvent>> listeners = new CopyOnWriteArrayList<>();
 
+	private final Set<Class<?>> types = ConcurrentHashMap.newKeySet();
+
 	@Override
 	public void publishEvent(Object event) {
 		CallosumServerEvent serverEvent = (CallosumServerEvent) event;
@@ -47,12 +50,20 @@ public final class RecordedEvents implements ApplicationEventPublisher {
 	}
 
 	public <E extends CallosumServerEvent> RecordedEvents on(Class<E> type, Consumer<? super E> listener) {
+		this.types.add(type);
 		this.listeners.add((event) -> {
 			if (type.isInstance(event)) {
 				listener.accept(type.cast(event));
 			}
 		});
 		return this;
+	}
+
+	/**
+	 * Return whether a test listens to events of exactly this type.
+	 */
+	boolean hasListener(Class<? extends CallosumServerEvent> type) {
+		return this.types.contains(type);
 	}
 
 	public List<CallosumServerEvent> all() {

@@ -777,7 +777,7 @@ class SlotAnswerTests {
 
 	private TestServer answering(UnaryOperator<CallosumServer.Builder> customizer,
 			Consumer<SlotRequestEvent> listener) {
-		TestServer server = TestServer.create(this.transport, customizer).expectNobodyNext();
+		TestServer server = TestServer.create(this.transport, customizer);
 		server.events().on(SlotRequestEvent.class, listener);
 		return server;
 	}

@@ -60,13 +60,12 @@ class SlotProtocolTests {
 
 	@Test
 	void theSlotLineIsNotForTheCodecsOfACustomizer() {
-		try (TestServer server = TestServer
-			.create(this.transport, (builder) -> builder
-				.customizer((tcpServer) -> tcpServer
-					.doOnConnection((connection) -> connection.addHandlerLast(new LengthFieldPrepender(1))))
-				.connectionHandler((connection) -> connection.outbound().sendString(Mono.just("answer")).then()))
-			.start()
-			.expectNobodyNext()) {
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder
+					.customizer((tcpServer) -> tcpServer
+						.doOnConnection((connection) -> connection.addHandlerLast(new LengthFieldPrepender(1))))
+					.connectionHandler((connection) -> connection.outbound().sendString(Mono.just("answer")).then()))
+			.start()) {
 			assertThat(server.connect().readAll()).asString(StandardCharsets.US_ASCII).isEqualTo("0\r\n\006answer");
 		}
 	}
