@@ -45,6 +45,8 @@ public final class TestServer implements AutoCloseable {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+	private static final int NOBODY = -1;
+
 	private final Invariants invariants = new Invariants();
 
 	private final RecordedEvents events = new RecordedEvents();
@@ -64,7 +66,7 @@ public final class TestServer implements AutoCloseable {
 	 */
 	private final boolean secure;
 
-	private @Nullable Boolean checksNextSlot;
+	private @Nullable Integer nextSlot;
 
 	private boolean listenersReturnInTime = true;
 
@@ -114,11 +116,12 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let {@link #close()} connect once more when everybody has left, and check that slot
-	 * 0 is the next. It does so anyway where no listener answers slot requests.
+	 * Let {@link #close()} connect once more when everybody has left, and check the slot
+	 * that this connection is given. Where no listener answers slot requests it does so
+	 * anyway, and expects slot 0.
 	 */
-	public TestServer expectSlotZeroNext() {
-		this.checksNextSlot = true;
+	public TestServer expectNextSlot(int nextSlot) {
+		this.nextSlot = nextSlot;
 		return this;
 	}
 
@@ -127,7 +130,7 @@ public final class TestServer implements AutoCloseable {
 	 * it.
 	 */
 	public TestServer expectNobodyNext() {
-		this.checksNextSlot = false;
+		this.nextSlot = NOBODY;
 		return this;
 	}
 
@@ -254,8 +257,12 @@ public final class TestServer implements AutoCloseable {
 	 * Check that the next connection gets slot 0, and wait until it has gone.
 	 */
 	public void verifyNextSlotIsZero() {
+		verifyNextSlot(0);
+	}
+
+	private void verifyNextSlot(int expected) {
 		try (TestClient client = this.secure ? add(TestClient.secure(this.server.address())) : connectRaw()) {
-			assertThat(client.readSlot()).as("next slot").isZero();
+			assertThat(client.readSlot()).as("next slot").isEqualTo(expected);
 		}
 		await("connections()", () -> assertThat(this.server.connections()).isEmpty());
 	}
@@ -270,9 +277,11 @@ public final class TestServer implements AutoCloseable {
 			closeClients();
 			if (this.server.isRunning()) {
 				this.invariants.verifyNobodyIsLeft(this.server);
-				Boolean checksNextSlot = this.checksNextSlot;
-				if ((checksNextSlot != null) ? checksNextSlot : !this.events.hasListener(SlotRequestEvent.class)) {
-					verifyNextSlotIsZero();
+				if (this.nextSlot == null && !this.events.hasListener(SlotRequestEvent.class)) {
+					expectNextSlot(0);
+				}
+				if (this.nextSlot != null && this.nextSlot != NOBODY) {
+					verifyNextSlot(this.nextSlot);
 				}
 			}
 			this.server.stop();

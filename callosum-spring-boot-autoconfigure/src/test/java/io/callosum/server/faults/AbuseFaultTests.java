@@ -43,7 +43,7 @@ class AbuseFaultTests {
 		String forged = "\r\n2026-01-01 00:00:00 ERROR forged\r\n";
 		try (TestServer server = TestServer
 			.create(link, (builder) -> builder.maxConnectionsPerAddress(20).maxConnections(15))
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			AtomicBoolean refusing = new AtomicBoolean();
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (refusing.get()) {
@@ -78,7 +78,7 @@ class AbuseFaultTests {
 		ExecutorService threads = Executors.newCachedThreadPool();
 		try (TestServer server = TestServer.create(link, (builder) -> builder.customizer(tap))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			TestClient flooding = server.connect();
 			assertThat(flooding.readSlot()).isZero();
 			CompletableFuture<Void> flood = CompletableFuture.runAsync(() -> {
@@ -104,7 +104,7 @@ class AbuseFaultTests {
 
 	@FaultTest
 	void manyWhoConnectAndSayNothingHoldUpNobody(Link link) {
-		try (TestServer server = TestServer.create(link).start().expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link).start().expectNextSlot(0)) {
 			int silent = Faults.storm(link) / 4;
 			for (int i = 0; i < silent; i++) {
 				server.connectRaw();

@@ -52,7 +52,7 @@ class AcceptFaultTests {
 
 	@FaultTest
 	void aPeerThatLeavesAtOnceCostsNoSlotAndNoLineInTheLog(Link link, Departure departure) {
-		try (TestServer server = TestServer.create(link).start().expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link).start().expectNextSlot(0)) {
 			Faults.inThreads(Faults.storm(link) / 4, (i) -> {
 				// With TLS, every other one leaves before it has shaken hands
 				try (TestClient client = (i % 2 == 0) ? server.connect() : server.connectRaw()) {
@@ -73,7 +73,7 @@ class AcceptFaultTests {
 	@FaultTest
 	void clientsThatConnectAtOnceGetEachSlotFromZeroOnce(Link link) {
 		int clients = Faults.storm(link);
-		try (TestServer server = TestServer.create(link).start().expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link).start().expectNextSlot(0)) {
 			List<Integer> slots = Collections.synchronizedList(new ArrayList<>());
 			Faults.inThreads(clients, (i) -> slots.add(server.connect().readSlot()));
 			assertThat(slots).containsExactlyInAnyOrderElementsOf(IntStream.range(0, clients).boxed().toList());
@@ -88,7 +88,7 @@ class AcceptFaultTests {
 	void oneTooManyIsClosedWithoutAByteAndAPlaceThatIsLeftIsForTheNext(Link link) {
 		try (TestServer server = TestServer.create(link, (builder) -> builder.maxConnections(5))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			List<TestClient> clients = new ArrayList<>();
 			for (int i = 0; i < 5; i++) {
 				clients.add(server.connect());
@@ -111,7 +111,7 @@ class AcceptFaultTests {
 	void anEventLoopThatIsHeldKeepsNobodyOnAnotherFromASlot(Link link) {
 		CountDownLatch release = new CountDownLatch(1);
 		ExecutorService threads = Executors.newCachedThreadPool();
-		try (TestServer server = TestServer.create(link, (builder) -> builder.workerThreads(2)).expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link, (builder) -> builder.workerThreads(2)).expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				if (event.getSlot() == 0) {
 					await(release);
@@ -147,7 +147,7 @@ class AcceptFaultTests {
 		try (TestServer server = TestServer
 			.create(link, (builder) -> builder.customizer(stage.customizer.apply(failing)))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			assertThat(server.connect().readSlot()).isZero();
 			TestClient second = server.connect();
 			TestServer.await("the failure", () -> assertThat(connections).hasValueGreaterThanOrEqualTo(2));
@@ -166,7 +166,7 @@ class AcceptFaultTests {
 					(builder) -> builder
 						.customizer((tcpServer) -> tcpServer.doOnBound((bound) -> listening.complete(bound.channel()))))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			TestClient before = server.connect();
 			assertThat(before.readSlot()).isZero();
 			IOException failure = new IOException("Too many open files");

@@ -48,7 +48,7 @@ class BytesFaultTests {
 	@FaultTest
 	void aPeerThatLeavesIsNoticedHoweverItLeavesAndWhoeverReadsItsBytes(Link link, Owner owner) {
 		try (TestServer server = TestServer.create(link, (builder) -> builder.connectionHandler(owner.handler))
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, owner.listener);
 			server.start();
 			for (Departure departure : Departure.values()) {
@@ -69,7 +69,7 @@ class BytesFaultTests {
 				return Mono.never();
 			}))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			client.send(new byte[300_000]);
@@ -96,7 +96,7 @@ class BytesFaultTests {
 			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 				.extracting(SlotFreeEvent::getReason)
 				.isEqualTo(SlotFreeEvent.Reason.WRITE_TIMEOUT);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -116,7 +116,7 @@ class BytesFaultTests {
 			Faults.verifyNoError(server);
 			client.close();
 			server.verifyNothingLeft();
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -128,7 +128,7 @@ class BytesFaultTests {
 					(builder) -> threads.applyTo(builder.connectionHandler(
 							(connection) -> connection.outbound().sendByteArray(Mono.just(answer)).then())))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			for (int i = 0; i < 10; i++) {
 				TestClient client = server.connect();
 				assertThat(client.readSlot()).isZero();
@@ -152,7 +152,7 @@ class BytesFaultTests {
 					(builder) -> builder.connectionHandler(
 							(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then()))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			Socket socket = client.socket();

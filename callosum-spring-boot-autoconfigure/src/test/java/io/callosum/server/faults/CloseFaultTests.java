@@ -48,7 +48,7 @@ class CloseFaultTests {
 		try (TestServer server = TestServer
 			.create(link, (builder) -> threads.applyTo(builder.connectionHandler((connection) -> Mono.never())))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			for (int i = 0; i < 10; i++) {
 				TestClient client = server.connect();
 				assertThat(client.readSlot()).isZero();
@@ -122,7 +122,7 @@ class CloseFaultTests {
 			assertThat(server.events().of(SlotFreeEvent.class))
 				.hasSameSizeAs(server.events().of(ConnectionEvent.class));
 			Faults.verifyNoError(server);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -153,14 +153,14 @@ class CloseFaultTests {
 				client.close();
 			}
 			Faults.verifyNoError(server);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
 	@FaultTest
 	void aWatcherOfTheCloseThatThrowsLosesNoSlot(Link link, ListenerThreads threads) {
 		AtomicInteger calls = new AtomicInteger();
-		try (TestServer server = TestServer.create(link, threads::applyTo).expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link, threads::applyTo).expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				event.getConnection().onClose().subscribe(null, null, () -> {
 					calls.incrementAndGet();

@@ -65,7 +65,7 @@ class ListenerFaultTests {
 			ListenerThreads threads) {
 		AtomicReference<Class<?>> event = new AtomicReference<>(Void.class);
 		AtomicReference<Thrown> thrown = new AtomicReference<>();
-		try (TestServer server = TestServer.create(link, threads::applyTo).expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link, threads::applyTo).expectNextSlot(0)) {
 			server.events().on(CallosumServerEvent.class, (published) -> {
 				if (event.get().isInstance(published)) {
 					Faults.sneak(thrown.get().throwable);
@@ -119,7 +119,7 @@ class ListenerFaultTests {
 				return Mono.error(throwable);
 			})))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			for (int i = 0; i < 2 * all.length; i++) {
 				TestClient client = server.connect();
 				assertThat(client.readSlot()).isZero();
@@ -137,7 +137,7 @@ class ListenerFaultTests {
 		try (TestServer server = TestServer
 			.create(link, (builder) -> threads.applyTo(builder.connectionHandler(
 					(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then())))
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			server.events().on(CallosumServerEvent.class, (event) -> {
 				if (!(event instanceof ServerStartedEvent)) {
 					Thread.currentThread().interrupt();
@@ -192,7 +192,7 @@ class ListenerFaultTests {
 			}
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(connections);
 			Faults.verifyNoError(server);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -232,7 +232,7 @@ class ListenerFaultTests {
 				assertThat(server.server().connections()).isEmpty();
 			}
 			failing.set(false);
-			server.start().expectSlotZeroNext();
+			server.start().expectNextSlot(0);
 		}
 	}
 
@@ -243,7 +243,7 @@ class ListenerFaultTests {
 			.port(0)
 			.nativeTransport(transport.isNative())
 			.build();
-		try (TestServer server = TestServer.create(transport, threads::applyTo).expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(transport, threads::applyTo).expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, (event) -> other.start()).on(SlotFreeEvent.class, (event) -> {
 				other.stop();
 				assertThat(threads == ListenerThreads.POOL && other.isRunning()).isFalse();
@@ -296,7 +296,7 @@ class ListenerFaultTests {
 		try (TestServer server = TestServer
 			.create(link, (builder) -> ListenerThreads.POOL.applyTo(builder.slotAllocator(allocator)))
 			.start()
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			TestClient first = server.connect();
 			assertThat(first.readSlot()).isZero();
 			first.close();

@@ -64,7 +64,7 @@ class SlotFaultTests {
 		try (TestServer server = TestServer
 			.create(link,
 					(builder) -> threads.applyTo(builder.slotAllocator(allocator).slotTimeout(Duration.ofMillis(300))))
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (spoilt.get()) {
 					answer.get().listener.accept(event);
@@ -111,7 +111,7 @@ class SlotFaultTests {
 			slots.awaitAllFreed(server);
 			slots.verifyNoneFreedTwice();
 			Faults.verifyNoError(server);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -200,7 +200,7 @@ class SlotFaultTests {
 			}
 			peer.set(null);
 			Faults.verifyNoError(server);
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 
@@ -211,7 +211,7 @@ class SlotFaultTests {
 			.create(link, (builder) -> threads.applyTo(builder
 				.customizer((tcpServer) -> tcpServer.doOnChannelInit((observer, channel, address) -> channel.pipeline()
 					.addFirst(new OnWrite(() -> failing.get() ? new IOException("No space left on device") : null))))))
-			.expectSlotZeroNext()) {
+			.expectNextSlot(0)) {
 			server.events().on(SlotFreeEvent.class, (event) -> failing.set(false));
 			server.events().on(SlotRequestEvent.class, (event) -> failing.set(server.measured("accepted") < 4));
 			server.start();
@@ -227,7 +227,7 @@ class SlotFaultTests {
 	@FaultTest
 	void theLineComesFirstAndAloneAlthoughAListenerWritesAtOnce(Link link, ListenerThreads threads) {
 		AtomicBoolean writing = new AtomicBoolean(true);
-		try (TestServer server = TestServer.create(link, threads::applyTo).expectSlotZeroNext()) {
+		try (TestServer server = TestServer.create(link, threads::applyTo).expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				// Off the event loop, Reactor Netty leaks what it writes while the peer
 				// leaves
@@ -292,7 +292,7 @@ class SlotFaultTests {
 				});
 				server.start();
 			}
-			server.expectSlotZeroNext();
+			server.expectNextSlot(0);
 		}
 	}
 

@@ -41,7 +41,7 @@ class TlsFaultTests {
 	@FaultTest
 	void aPeerThatLeavesAtAnyByteOfItsHandshakeIsNoErrorAndAsksForNoSlot(Transport transport) {
 		byte[] hello = TestTls.clientHello();
-		try (TestServer server = secure(transport).start().expectSlotZeroNext()) {
+		try (TestServer server = secure(transport).start().expectNextSlot(0)) {
 			for (int length = 0; length <= hello.length; length += (length < 12) ? 1 : 37) {
 				for (Departure departure : new Departure[] { Departure.CUT, Departure.RST }) {
 					departure.leave(server.connectRaw().send(Arrays.copyOf(hello, length)));
@@ -61,7 +61,7 @@ class TlsFaultTests {
 
 	@FaultTest
 	void whateverIsNoHandshakeIsClosedAndLoggedOnce(Transport transport, Noise noise) {
-		try (TestServer server = secure(transport).start().expectSlotZeroNext()) {
+		try (TestServer server = secure(transport).start().expectNextSlot(0)) {
 			for (int i = 0; i < 3; i++) {
 				TestClient client = server.connectRaw().send(noise.bytes());
 				server.awaitAccepted().verifyNothingLeft();
