@@ -211,8 +211,8 @@ class NetworkFaultIntegrationTests {
 		}
 
 		private void start(Path directory) {
-			Requirement.command("iptables");
 			this.namespace = new NetworkNamespace();
+			this.namespace.requireFirewall();
 			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(directory, this.transport)
 				.prefix(this.namespace.prefix())
 				// Gives a peer up after 6 s
