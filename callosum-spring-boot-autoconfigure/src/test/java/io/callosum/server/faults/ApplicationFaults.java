@@ -51,7 +51,11 @@ abstract class ApplicationFaults {
 	void end() {
 		closeClients();
 		if (this.application != null) {
-			this.application.close();
+			try (ApplicationProcess application = this.application) {
+				if (application.isAlive()) {
+					application.awaitNothingLeft();
+				}
+			}
 		}
 	}
 

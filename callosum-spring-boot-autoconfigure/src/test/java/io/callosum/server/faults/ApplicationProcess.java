@@ -46,6 +46,13 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 final class ApplicationProcess implements AutoCloseable {
 
+	/**
+	 * What is 0 when no connection is open, see {@link #state()}: what is held for one,
+	 * and what was begun or counted for one and not ended.
+	 */
+	static final List<String> NOTHING = List.of("slots", "connections", "leases", "channels", "sslHandlers", "sockets",
+			"open", "unfreed", "active", "unaccounted", "errors");
+
 	private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
 	private final Process process;
@@ -127,16 +134,25 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until the process holds no slot and no more sockets than so many.
+	 * Wait until the process holds nothing of any connection, and has told of the end of
+	 * each.
 	 */
-	void awaitNothingLeft(long sockets) {
-		await("slots and sockets",
-				() -> assertThat(state()).containsEntry("slots", 0L)
-					.containsEntry("connections", 0L)
-					.containsEntry("leases", 0L)
-					.containsEntry("channels", 0L)
-					.containsEntry("sockets", sockets)
-					.containsEntry("errors", 0L));
+	void awaitNothingLeft() {
+		await("nothing left", () -> {
+			Map<String, Long> state = state();
+			assertThat(NOTHING).as(state.toString()).allMatch((key) -> state.get(key) == 0);
+		});
+	}
+
+	/**
+	 * Return how long the process has been running on any processor.
+	 */
+	Duration processorTime() {
+		return this.process.info().totalCpuDuration().orElseThrow();
+	}
+
+	boolean isAlive() {
+		return this.process.isAlive();
 	}
 
 	/**

@@ -24,9 +24,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -67,17 +69,21 @@ class ConnectionSoak {
 	private static final int SAMPLES = 30;
 
 	/**
-	 * What is 0 when no connection is open.
+	 * The errors that a server may tell of: what the {@link Behavior behaviors} let
+	 * happen, and what clients do to a handshake.
 	 */
-	private static final List<String> NOTHING = List.of("slots", "connections", "leases", "channels", "sslHandlers",
-			"errors");
+	private static final Set<String> ERRORS = Set.of("ERROR IllegalStateException", "ERROR OutOfMemoryError",
+			"ERROR StackOverflowError", "ERROR TimeoutException", "ERROR NotSslRecordException",
+			"ERROR SslHandshakeTimeoutException",
+			// Where random bytes look like a record
+			"ERROR SSLException");
 
 	/**
 	 * How much more there may be at the end than after the warm-up, when no connection is
 	 * open. Direct memory is what the pools have reserved, in steps of some megabytes.
 	 */
-	private static final Map<String, Long> AT_REST = Map.of("sockets", 0L, "descriptors", 1L, "threads", 1L, "meters",
-			0L, "heap", 1_000_000L, "buffers", 0L, "direct", 16_000_000L);
+	private static final Map<String, Long> AT_REST = Map.of("descriptors", 1L, "threads", 1L, "meters", 0L, "heap",
+			1_000_000L, "buffers", 0L, "direct", 16_000_000L);
 
 	/**
 	 * How much the median of the samples' last third may exceed that of their first
@@ -99,13 +105,17 @@ class ConnectionSoak {
 
 	private final AtomicInteger open = new AtomicInteger();
 
+	private final AtomicInteger connected = new AtomicInteger();
+
 	private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
 	@AfterEach
 	void end() {
 		this.timer.shutdownNow();
 		this.clients.shutdownNow();
-		this.subjects.forEach((subject) -> subject.application.close());
+		// All of them, whatever one has to say
+		SoftAssertions.assertSoftly((softly) -> this.subjects
+			.forEach((subject) -> softly.assertThatCode(subject.application::close).doesNotThrowAnyException()));
 	}
 
 	@Test
@@ -126,7 +136,12 @@ class ConnectionSoak {
 		this.subjects.forEach((subject) -> subject.report(report));
 		System.out.print(report);
 		Files.writeString(Path.of("target", "soak.txt"), report);
-		SoftAssertions.assertSoftly((softly) -> this.subjects.forEach((subject) -> subject.verify(softly)));
+		SoftAssertions.assertSoftly((softly) -> {
+			softly.assertThat(this.connected.get())
+				.as("connections made")
+				.isGreaterThan((int) (RATE * DURATION.toMillis() / 1000 * 9 / 10));
+			this.subjects.forEach((subject) -> subject.verify(softly));
+		});
 	}
 
 	/**
@@ -171,6 +186,7 @@ class ConnectionSoak {
 			this.open.incrementAndGet();
 			this.clients.execute(attempt(() -> {
 				try (Socket socket = behavior.connect(subject.address)) {
+					this.connected.incrementAndGet();
 					// Also where the server has no reason to close
 					Future<?> limit = this.timer.schedule(() -> close(socket), 10, TimeUnit.SECONDS);
 					conduct.act.carryOut(new Visit(behavior, socket, subject.client(socket), new Random(seed)));
@@ -323,9 +339,10 @@ class ConnectionSoak {
 
 		private boolean isAtRest(Map<String, Long> state) {
 			Map<String, Long> before = this.before;
-			return NOTHING.stream().allMatch((key) -> state.get(key) == 0) && (before == null || AT_REST.keySet()
-				.stream()
-				.allMatch((key) -> state.get(key) <= before.get(key) + AT_REST.get(key)));
+			return ApplicationProcess.NOTHING.stream().allMatch((key) -> state.get(key) == 0)
+					&& (before == null || AT_REST.keySet()
+						.stream()
+						.allMatch((key) -> state.get(key) <= before.get(key) + AT_REST.get(key)));
 		}
 
 		private void report(StringBuilder report) {
@@ -338,17 +355,49 @@ class ConnectionSoak {
 			}
 			report.append(
 					"%-30s %12d%n".formatted("slowest answer (ms)", TimeUnit.NANOSECONDS.toMillis(this.slowestBeat)));
+			report.append("%-30s %12d %12d%n".formatted("slots a minute, least and mean", Collections.min(rates()),
+					rate(0, this.samples.size() - 1)));
+			events().forEach((event, count) -> report.append("%-30s %12d%n".formatted(event, count)));
+		}
+
+		/**
+		 * Return how often the application was told of what.
+		 */
+		private Map<String, Integer> events() {
 			Map<String, Integer> events = new TreeMap<>();
 			this.application.output()
 				.lines()
 				.filter((line) -> line.matches("(CONNECTED|FREE|ERROR) .*"))
 				.map((line) -> line.startsWith("FREE") ? "FREE " + line.split(" ")[2] : line.replaceAll(" [0-9]+", ""))
 				.forEach((line) -> events.merge(line, 1, Integer::sum));
-			events.forEach((event, count) -> report.append("%-30s %12d%n".formatted(event, count)));
+			return events;
+		}
+
+		/**
+		 * Return how many slots were given a minute, in each tenth of the time.
+		 */
+		private List<Long> rates() {
+			int last = this.samples.size() - 1;
+			return IntStream.range(0, 10).mapToObj((i) -> rate(last * i / 10, last * (i + 1) / 10)).toList();
+		}
+
+		private long rate(int from, int to) {
+			Map<String, Long> first = this.samples.get(from);
+			Map<String, Long> last = this.samples.get(to);
+			return TimeUnit.MINUTES.toMillis(1) * (last.get("assigned") - first.get("assigned"))
+					/ (last.get("clock") - first.get("clock"));
 		}
 
 		private void verify(SoftAssertions softly) {
-			for (String key : NOTHING) {
+			softly.assertThat(rates())
+				.as(this.name + ": slots a minute, in each tenth of the time")
+				// In the seconds of a short soak, chance halves it now and then
+				.allMatch((rate) -> rate > rate(0, this.samples.size() - 1) / 4);
+			softly.assertThat(events().keySet())
+				.as(this.name + ": errors")
+				.filteredOn((event) -> event.startsWith("ERROR "))
+				.isSubsetOf(ERRORS);
+			for (String key : ApplicationProcess.NOTHING) {
 				softly.assertThat(this.after.get(key)).as(this.name + ", at the end: " + key).isZero();
 			}
 			AT_REST.forEach((key, more) -> softly.assertThat(this.after.get(key))

@@ -27,7 +27,7 @@ import io.callosum.server.SlotRequest;
 
 /**
  * The slots of an application that lets its server ask for most of them, and assigns some
- * by itself. Counts what is given and comes back.
+ * by itself. Counts what is given and comes back, and what is told of that.
  */
 final class CountingSlots implements SlotAllocator {
 
@@ -39,6 +39,13 @@ final class CountingSlots implements SlotAllocator {
 	 * Those that the application has assigned, by the connection.
 	 */
 	private final Map<String, Integer> assigned = new ConcurrentHashMap<>();
+
+	/**
+	 * The connections that have been told of, and whose slot is not free.
+	 */
+	private final Set<String> open = ConcurrentHashMap.newKeySet();
+
+	private final AtomicInteger unfreed = new AtomicInteger();
 
 	private final AtomicInteger errors = new AtomicInteger();
 
@@ -65,7 +72,15 @@ final class CountingSlots implements SlotAllocator {
 		return slot;
 	}
 
+	void connected(String connectionId) {
+		if (!this.open.add(connectionId)) {
+			this.errors.incrementAndGet();
+		}
+	}
+
 	void free(String connectionId) {
+		this.open.remove(connectionId);
+		this.unfreed.decrementAndGet();
 		Integer slot = this.assigned.remove(connectionId);
 		if (slot != null) {
 			release(slot);
@@ -76,8 +91,20 @@ final class CountingSlots implements SlotAllocator {
 		return this.inUse.size();
 	}
 
+	int open() {
+		return this.open.size();
+	}
+
 	/**
-	 * Return how often a slot was given twice or came back twice.
+	 * Return how many more slots were given than were told to be free.
+	 */
+	int unfreed() {
+		return this.unfreed.get();
+	}
+
+	/**
+	 * Return how often a slot was given twice or came back twice, or a connection was
+	 * told of twice.
 	 */
 	int errors() {
 		return this.errors.get();
@@ -85,6 +112,7 @@ final class CountingSlots implements SlotAllocator {
 
 	private int take(SlotRequest request) {
 		int slot = this.delegate.allocate(null);
+		this.unfreed.incrementAndGet();
 		if (!this.inUse.add(slot)) {
 			this.errors.incrementAndGet();
 		}

@@ -205,16 +205,14 @@ class NetworkFaultIntegrationTests {
 
 		private InetSocketAddress address;
 
-		private long sockets;
-
 		private Server(Transport transport, boolean tls) {
 			this.transport = transport;
 			this.tls = tls;
 		}
 
 		private void start(Path directory) {
-			Requirement.command("iptables");
 			this.namespace = new NetworkNamespace();
+			this.namespace.requireFirewall();
 			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(directory, this.transport)
 				.prefix(this.namespace.prefix())
 				// Gives a peer up after 6 s
@@ -228,13 +226,12 @@ class NetworkFaultIntegrationTests {
 			}
 			this.application = launcher.start(this.namespace.host(), 0);
 			this.address = this.application.address();
-			this.sockets = this.application.state().get("sockets");
 		}
 
 		private void end() {
 			if (this.application != null) {
 				try (ApplicationProcess application = this.application) {
-					application.awaitNothingLeft(this.sockets);
+					application.awaitNothingLeft();
 				}
 			}
 			if (this.namespace != null) {

@@ -41,7 +41,12 @@ final class NetworkNamespace implements AutoCloseable {
 		this.name = "cal" + number;
 		this.network = (198 << 24) + (18 << 16) + (int) (number % 4096) * 32;
 		Requirement.met(Commands.succeed("ip", "netns", "add", this.name), "to create a network namespace");
-		ip("link", "add", this.name, "type", "veth", "peer", "name", "eth0", "netns", this.name);
+		boolean linked = Commands.succeed("ip", "link", "add", this.name, "type", "veth", "peer", "name", "eth0",
+				"netns", this.name);
+		if (!linked) {
+			close();
+		}
+		Requirement.met(linked, "to create a pair of virtual network devices");
 		for (Behavior behavior : Behavior.values()) {
 			ip("addr", "add", address(behavior.ordinal() + 1) + "/27", "dev", this.name);
 		}
@@ -69,6 +74,19 @@ final class NetworkNamespace implements AutoCloseable {
 	 */
 	void set(String parameter, int value) {
 		run("bash", "-c", "echo %d > /proc/sys/net/%s".formatted(value, parameter));
+	}
+
+	/**
+	 * Require what cuts clients off: also where there is the command, the system may not
+	 * have its part of it.
+	 */
+	void requireFirewall() {
+		Requirement.command("iptables");
+		// For the address of the network, which nobody has
+		Requirement.met(
+				Commands.succeed("ip", "netns", "exec", this.name, "iptables", "-w", "-I", "OUTPUT", "-p", "tcp", "-d",
+						address(0), "-j", "REJECT", "--reject-with", "tcp-reset"),
+				"a system with rules for 'iptables'");
 	}
 
 	/**

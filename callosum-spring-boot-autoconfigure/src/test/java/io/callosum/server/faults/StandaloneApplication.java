@@ -22,6 +22,9 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
+import java.lang.ref.Reference;
+import java.lang.ref.ReferenceQueue;
+import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,8 +43,11 @@ import javax.management.JMException;
 import javax.management.ObjectName;
 
 import com.sun.management.UnixOperatingSystemMXBean;
+import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.epoll.EpollChannelOption;
@@ -77,8 +83,8 @@ import io.callosum.server.SlotRequestEvent;
  * server, and closes its context when its standard input ends.
  * <p>
  * Lines of its standard input are commands: {@code state} prints what the process holds
- * after a garbage collection, {@code hog} takes all direct memory, {@code release} gives
- * it back.
+ * after a garbage collection, and lets Netty tell of buffers that are lost, {@code hog}
+ * takes all direct memory, {@code release} gives it back.
  */
 @Configuration(proxyBeanMethods = false)
 @EnableAutoConfiguration
@@ -102,6 +108,8 @@ class StandaloneApplication {
 	private boolean handler;
 
 	private Duration slotTimeout;
+
+	private long socketsAtStart;
 
 	public static void main(String[] args) {
 		ConfigurableApplicationContext context = SpringApplication.run(StandaloneApplication.class, args);
@@ -141,7 +149,9 @@ class StandaloneApplication {
 	}
 
 	@EventListener
-	void started(ServerStartedEvent event) {
+	void started(ServerStartedEvent event) throws IOException {
+		// No connection has been accepted yet
+		this.socketsAtStart = sockets();
 		System.out.println("PORT " + event.getServer().address().getPort());
 	}
 
@@ -175,6 +185,7 @@ class StandaloneApplication {
 	void connected(ConnectionEvent event) {
 		System.out.println("CONNECTED " + event.getSlot());
 		CallosumConnection connection = event.getConnection();
+		this.slots.connected(connection.id());
 		Behavior behavior = Behavior.of(connection.remoteAddress());
 		switch (behavior) {
 			case CLOSE -> connection.close();
@@ -267,7 +278,7 @@ class StandaloneApplication {
 	private String state(CallosumServer server, MeterRegistry registry) throws IOException {
 		Collection<CallosumConnection> connections = server.connections();
 		Map<String, Long> state = new LinkedHashMap<>();
-		// First, because it collects the garbage
+		reportLeaks();
 		String objects = objects();
 		state.put("leases", count(objects, ".*\\.ConnectionLease"));
 		state.put("channels", count(objects, ".*\\.(Epoll|Nio)SocketChannel"));
@@ -279,10 +290,13 @@ class StandaloneApplication {
 		state.put("meters", (long) registry.getMeters().size());
 		state.put("descriptors", ((UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
 			.getOpenFileDescriptorCount());
-		state.put("sockets", sockets());
+		state.put("sockets", sockets() - this.socketsAtStart);
 		state.put("connections", (long) connections.size());
 		state.put("slots", (long) this.slots.inUse());
+		state.put("open", (long) this.slots.open());
+		state.put("unfreed", (long) this.slots.unfreed());
 		state.put("errors", (long) this.slots.errors());
+		putCounts(state, registry);
 		state.put("clock", System.currentTimeMillis());
 		state.put("connectedAt",
 				connections.stream()
@@ -293,6 +307,55 @@ class StandaloneApplication {
 			.stream()
 			.map((entry) -> entry.getKey() + "=" + entry.getValue())
 			.collect(Collectors.joining(" "));
+	}
+
+	/**
+	 * What was accepted and neither refused nor freed yet is not accounted for.
+	 */
+	private static void putCounts(Map<String, Long> state, MeterRegistry registry) {
+		long accepted = (long) registry.get("callosum.server.connections.accepted").counter().count();
+		long refused = (long) registry.get("callosum.server.connections.refused")
+			.counters()
+			.stream()
+			.mapToDouble(Counter::count)
+			.sum();
+		long freed = registry.get("callosum.server.connection.duration")
+			.timers()
+			.stream()
+			.mapToLong(Timer::count)
+			.sum();
+		long active = (long) registry.get("callosum.server.connections.active").gauge().value();
+		state.put("accepted", accepted);
+		state.put("refused", refused);
+		state.put("assigned", freed + active);
+		state.put("active", active);
+		state.put("unaccounted", accepted - refused - freed);
+	}
+
+	/**
+	 * Let Netty tell of each buffer that nobody has released and nobody holds any more.
+	 */
+	private static void reportLeaks() {
+		collectGarbage();
+		// What the first collection has found is in its queues when anything is that the
+		// second has found
+		collectGarbage();
+		// When a buffer is allocated, it looks there. Not a direct one: there may be no
+		// memory for it
+		ByteBufAllocator.DEFAULT.heapBuffer().release();
+	}
+
+	private static void collectGarbage() {
+		ReferenceQueue<Object> queue = new ReferenceQueue<>();
+		WeakReference<Object> garbage = new WeakReference<>(new Object(), queue);
+		System.gc();
+		try {
+			queue.remove();
+		}
+		catch (InterruptedException ex) {
+			throw new IllegalStateException(ex);
+		}
+		Reference.reachabilityFence(garbage);
 	}
 
 	/**
