@@ -167,7 +167,7 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 		try (Selector waiting = Selector.open()) {
 			connect(waiting, 100);
 			// For longer than the time-outs, and until late answers are due too
-			TimeUnit.SECONDS.sleep(5);
+			TimeUnit.SECONDS.sleep(8);
 			this.application.signal("CONT");
 			assertThat(readSlots(waiting, backlog)).hasSizeGreaterThanOrEqualTo(backlog);
 		}
