@@ -74,31 +74,39 @@ class AbuseFaultTests {
 	@FaultTest
 	void aFloodThatNobodyReadsIsDiscardedInLittleMemoryAndHoldsUpNobody(Link link) {
 		WireTap tap = new WireTap();
-		int megabytes = link.isSecure() ? 4 : 32;
-		ExecutorService threads = Executors.newCachedThreadPool();
-		try (TestServer server = TestServer.create(link, (builder) -> builder.customizer(tap))
+		Faults.Memory memory = new Faults.Memory();
+		AtomicBoolean over = new AtomicBoolean();
+		ExecutorService thread = Executors.newSingleThreadExecutor();
+		try (TestServer server = TestServer.create(link, (builder) -> builder.customizer(tap).customizer(memory))
 			.start()
 			.expectNextSlot(0)) {
 			TestClient flooding = server.connect();
 			assertThat(flooding.readSlot()).isZero();
 			CompletableFuture<Void> flood = CompletableFuture.runAsync(() -> {
-				byte[] megabyte = new byte[1_000_000];
-				for (int i = 0; i < megabytes; i++) {
-					flooding.send(megabyte);
+				byte[] bytes = new byte[100_000];
+				while (!over.get()) {
+					flooding.send(bytes);
 				}
-			}, threads);
-			for (int i = 0; i < 20; i++) {
-				TestClient client = server.connect();
-				assertThat(client.readSlot()).isOne();
-				client.close();
-				server.awaitConnections(1);
+			}, thread);
+			try {
+				for (int i = 0; i < 20; i++) {
+					TestClient client = server.connect();
+					assertThat(client.readSlot()).isOne();
+					client.close();
+					server.awaitConnections(1);
+				}
+				tap.awaitBytesRead(16_000_000);
+				assertThat(memory.held()).isLessThan(1_000_000);
+				assertThat(flood).isNotDone();
+			}
+			finally {
+				over.set(true);
 			}
 			flood.orTimeout(60, TimeUnit.SECONDS).join();
-			tap.awaitBytesRead(megabytes * 1_000_000L);
 			Faults.verifyNoError(server);
 		}
 		finally {
-			threads.shutdownNow();
+			thread.shutdownNow();
 		}
 	}
 

@@ -20,8 +20,11 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,9 +32,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
+import javax.net.ssl.SSLException;
+
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
 import reactor.core.publisher.Mono;
 import reactor.netty.ConnectionObserver;
 
@@ -50,19 +56,31 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class AcceptFaultTests {
 
+	private static final Set<Departure> NOISY = EnumSet.of(Departure.BYTES_AND_CUT, Departure.BYTES_AND_RST);
+
 	@FaultTest
 	void aPeerThatLeavesAtOnceCostsNoSlotAndNoLineInTheLog(Link link, Departure departure) {
+		int clients = Faults.storm(link) / 4;
+		// Not all at once: who resets a connection that waits for a place in the backlog
+		// was never there
+		int rounds = (link.isSecure() || departure != Departure.RST) ? 1 : Math.max(1, 20_000 / clients);
 		try (TestServer server = TestServer.create(link).start().expectNextSlot(0)) {
-			Faults.inThreads(Faults.storm(link) / 4, (i) -> {
-				// With TLS, every other one leaves before it has shaken hands
-				try (TestClient client = (i % 2 == 0) ? server.connect() : server.connectRaw()) {
-					departure.leave(client);
-				}
-			});
-			server.awaitAccepted().verifyNothingLeft();
-			if (link.isSecure()) {
+			for (int round = 0; round < rounds; round++) {
+				Faults.inThreads(clients, (i) -> {
+					// With TLS, every other one leaves before it has shaken hands
+					try (TestClient client = (i % 2 == 0) ? server.connect() : server.connectRaw()) {
+						departure.leave(client);
+					}
+				});
+				server.awaitAccepted();
+			}
+			server.verifyNothingLeft();
+			if (link.isSecure() && NOISY.contains(departure)) {
 				// Bytes that are no handshake are an error
+				assertThat(server.events().of(ServerErrorEvent.class)).extracting(ServerErrorEvent::getError)
+					.allSatisfy((error) -> assertThat(error).isInstanceOf(SSLException.class));
 				assertThat(server.warnings()).hasSizeLessThanOrEqualTo(1);
+				Faults.verifyNoStackTrace(server);
 			}
 			else {
 				Faults.verifyNoError(server);
@@ -108,17 +126,31 @@ class AcceptFaultTests {
 	}
 
 	@FaultTest
-	void anEventLoopThatIsHeldKeepsNobodyOnAnotherFromASlot(Link link) {
+	void anEventLoopThatIsHeldKeepsNobodyOnAnotherFromASlot(Link link, Held held) {
+		CountDownLatch holding = new CountDownLatch(1);
 		CountDownLatch release = new CountDownLatch(1);
+		Set<EventLoop> loops = ConcurrentHashMap.newKeySet();
 		ExecutorService threads = Executors.newCachedThreadPool();
-		try (TestServer server = TestServer.create(link, (builder) -> builder.workerThreads(2)).expectNextSlot(0)) {
+		try (TestServer server = TestServer
+			.create(link,
+					(builder) -> builder.workerThreads(2)
+						.customizer((tcpServer) -> tcpServer
+							.doOnChannelInit((observer, channel, address) -> loops.add(channel.eventLoop()))))
+			.expectNextSlot(0)) {
 			server.events().on(ConnectionEvent.class, (event) -> {
-				if (event.getSlot() == 0) {
+				if (event.getSlot() == held.ordinal()) {
+					holding.countDown();
 					await(release);
 				}
 			});
 			server.start();
-			assertThat(server.connect().readSlot()).isZero();
+			for (Held slot : Held.values()) {
+				assertThat(server.connect().readSlot()).isEqualTo(slot.ordinal());
+				if (slot == held) {
+					await(holding);
+				}
+			}
+			assertThat(loops).hasSize(2);
 			List<CompletableFuture<Integer>> slots = new ArrayList<>();
 			for (int i = 0; i < 8; i++) {
 				slots.add(CompletableFuture.supplyAsync(() -> server.connect().readSlot(), threads));
@@ -127,7 +159,7 @@ class AcceptFaultTests {
 					() -> assertThat(slots).filteredOn(CompletableFuture::isDone).hasSizeGreaterThanOrEqualTo(3));
 			release.countDown();
 			assertThat(slots).allSatisfy((slot) -> assertThat(slot).succeedsWithin(Duration.ofSeconds(20)));
-			server.awaitConnections(9);
+			server.awaitConnections(10);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		}
 		finally {
@@ -167,15 +199,13 @@ class AcceptFaultTests {
 						.customizer((tcpServer) -> tcpServer.doOnBound((bound) -> listening.complete(bound.channel()))))
 			.start()
 			.expectNextSlot(0)) {
-			TestClient before = server.connect();
-			assertThat(before.readSlot()).isZero();
+			assertThat(server.connect().readSlot()).isZero();
 			IOException failure = new IOException("Too many open files");
 			for (int i = 0; i < 10; i++) {
 				listening.join().pipeline().fireExceptionCaught(failure);
 			}
 			TestServer.await("errors", () -> assertThat(server.measured("acceptFailed")).isEqualTo(10));
 			assertThat(server.connect().readSlot()).isOne();
-			assertThat(before.send("still here").socket().isClosed()).isFalse();
 			assertThat(server.events().of(ServerErrorEvent.class)).hasSize(10).allSatisfy((event) -> {
 				assertThat(event.getError()).isSameAs(failure);
 				assertThat(event.getConnectionId()).isNull();
@@ -191,6 +221,16 @@ class AcceptFaultTests {
 		catch (InterruptedException ex) {
 			throw new IllegalStateException(ex);
 		}
+	}
+
+	/**
+	 * Whose event loop of two is held: if the port was on one of them, that would be one
+	 * of these.
+	 */
+	enum Held {
+
+		SLOT_0, SLOT_1
+
 	}
 
 	/**

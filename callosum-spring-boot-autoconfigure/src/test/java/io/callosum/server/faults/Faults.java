@@ -25,7 +25,17 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
+import java.util.regex.Pattern;
 
+import ch.qos.logback.classic.Level;
+import io.netty.buffer.ByteBufAllocatorMetric;
+import io.netty.buffer.UnpooledByteBufAllocator;
+import io.netty.channel.ChannelOption;
+import org.reactivestreams.Publisher;
+import reactor.netty.tcp.TcpServer;
+
+import io.callosum.server.CallosumConnection;
+import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.Link;
 import io.callosum.server.ServerErrorEvent;
 import io.callosum.server.TestServer;
@@ -41,6 +51,11 @@ final class Faults {
 	 * How many clients make a storm, more for a longer run.
 	 */
 	private static final int STORM = Integer.getInteger("callosum.faults.storm", 1000);
+
+	/**
+	 * How {@link TestServer#logged} ends a line that has a stack trace.
+	 */
+	private static final Pattern STACK_TRACE = Pattern.compile(" \\[[\\w.$]+]$");
 
 	private Faults() {
 	}
@@ -75,11 +90,26 @@ final class Faults {
 	}
 
 	/**
+	 * Handle a connection so that its client can tell that it lives.
+	 */
+	static Publisher<Void> echo(CallosumConnection connection) {
+		return connection.outbound().send(connection.inbound().receive().retain()).then();
+	}
+
+	/**
 	 * Check that nobody was told of an error, and nothing was logged of a peer.
 	 */
 	static void verifyNoError(TestServer server) {
 		assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		assertThat(server.warnings()).isEmpty();
+		verifyNoStackTrace(server);
+	}
+
+	/**
+	 * Check that whoever does not debug sees no stack trace.
+	 */
+	static void verifyNoStackTrace(TestServer server) {
+		assertThat(server.logged(Level.INFO)).noneMatch((line) -> STACK_TRACE.matcher(line).find());
 	}
 
 	/**
@@ -88,6 +118,26 @@ final class Faults {
 	@SuppressWarnings("unchecked")
 	static <T extends Throwable> void sneak(Throwable throwable) throws T {
 		throw (T) throwable;
+	}
+
+	/**
+	 * What the connections of one server hold in buffers, and nobody else. Not pooled:
+	 * what is released is not counted any more.
+	 */
+	static final class Memory implements CallosumTcpServerCustomizer {
+
+		private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
+
+		@Override
+		public TcpServer customize(TcpServer server) {
+			return server.childOption(ChannelOption.ALLOCATOR, this.allocator);
+		}
+
+		long held() {
+			ByteBufAllocatorMetric metric = this.allocator.metric();
+			return metric.usedDirectMemory() + metric.usedHeapMemory();
+		}
+
 	}
 
 }

@@ -26,6 +26,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 import io.netty.channel.Channel;
 import reactor.core.publisher.Mono;
@@ -65,7 +66,9 @@ class ListenerFaultTests {
 			ListenerThreads threads) {
 		AtomicReference<Class<?>> event = new AtomicReference<>(Void.class);
 		AtomicReference<Thrown> thrown = new AtomicReference<>();
-		try (TestServer server = TestServer.create(link, threads::applyTo).expectNextSlot(0)) {
+		try (TestServer server = TestServer
+			.create(link, (builder) -> threads.applyTo(builder.connectionHandler(Faults::echo)))
+			.expectNextSlot(0)) {
 			server.events().on(CallosumServerEvent.class, (published) -> {
 				if (event.get().isInstance(published)) {
 					Faults.sneak(thrown.get().throwable);
@@ -97,7 +100,7 @@ class ListenerFaultTests {
 				}
 			}
 			event.set(Void.class);
-			assertThat(other.send("still here").socket().isClosed()).isFalse();
+			assertThat(other.send("still here\n").readLine()).isEqualTo("still here\n");
 			assertThat(server.measured("listenerFailed")).isEqualTo(CONNECTION_EVENTS.size() * Thrown.values().length);
 		}
 	}
@@ -126,17 +129,16 @@ class ListenerFaultTests {
 				assertThat(client.isRefused()).isTrue();
 				server.awaitConnections(0);
 			}
-			TestServer.await("errors",
-					() -> assertThat(server.events().of(ServerErrorEvent.class)).extracting(ServerErrorEvent::getError)
-						.hasSize(2 * all.length));
+			assertThat(server.events().of(ServerErrorEvent.class)).extracting(ServerErrorEvent::getError)
+				.containsExactlyElementsOf(
+						Stream.of(all).flatMap((one) -> Stream.of(one.throwable, one.throwable)).toList());
 		}
 	}
 
 	@FaultTest
 	void aListenerThatInterruptsItsThreadHarmsNoConnection(Link link, ListenerThreads threads) {
 		try (TestServer server = TestServer
-			.create(link, (builder) -> threads.applyTo(builder.connectionHandler(
-					(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then())))
+			.create(link, (builder) -> threads.applyTo(builder.connectionHandler(Faults::echo)))
 			.expectNextSlot(0)) {
 			server.events().on(CallosumServerEvent.class, (event) -> {
 				if (!(event instanceof ServerStartedEvent)) {
@@ -272,7 +274,8 @@ class ListenerFaultTests {
 	}
 
 	@FaultTest
-	void anAllocatorThatHoldsUpAReleaseHoldsUpNoOtherConnection(Link link) {
+	void anAllocatorThatHoldsUpAReleaseHoldsUpNoOtherConnection(Link link, Release how) {
+		IllegalStateException failure = new IllegalStateException("stub");
 		CountDownLatch release = new CountDownLatch(1);
 		CountDownLatch releasing = new CountDownLatch(1);
 		LowestSlotAllocator slots = new LowestSlotAllocator();
@@ -290,6 +293,9 @@ class ListenerFaultTests {
 					await(release);
 				}
 				slots.release(slot);
+				if (slot == 0 && how == Release.THROWS) {
+					throw failure;
+				}
 			}
 
 		};
@@ -307,7 +313,15 @@ class ListenerFaultTests {
 			release.countDown();
 			server.awaitConnections(8);
 			assertThat(server.connect().readSlot()).isZero();
-			Faults.verifyNoError(server);
+			if (how == Release.RETURNS) {
+				Faults.verifyNoError(server);
+			}
+			else {
+				TestServer.await("error",
+						() -> assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
+							.extracting(ServerErrorEvent::getError)
+							.isSameAs(failure));
+			}
 		}
 		finally {
 			release.countDown();
@@ -338,6 +352,15 @@ class ListenerFaultTests {
 		Thrown(Throwable throwable) {
 			this.throwable = throwable;
 		}
+
+	}
+
+	/**
+	 * How a release ends.
+	 */
+	enum Release {
+
+		RETURNS, THROWS
 
 	}
 

@@ -23,10 +23,8 @@ import java.net.NetworkInterface;
 import java.net.Socket;
 
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Assumptions;
 
 import io.callosum.server.ConnectionEvent;
-import io.callosum.server.TestClient;
 import io.callosum.server.TestServer;
 import io.callosum.server.Transport;
 
@@ -40,35 +38,43 @@ class NetworkFaultTests {
 	@FaultTest
 	void aServerListensWhereItIsToldAndKnowsItsPeersByTheirAddress(Transport transport, Host host, Client client)
 			throws IOException {
-		Assumptions.assumeTrue(NetworkInterface.getByInetAddress(InetAddress.getByName("::1")) != null, "no IPv6");
+		if (host == Host.LOOPBACK_6 || host == Host.EVERY_6 || client == Client.IPV6) {
+			Requirement.met(NetworkInterface.getByInetAddress(InetAddress.getByName(Client.IPV6.address)) != null,
+					"IPv6");
+		}
 		try (TestServer server = TestServer.create(transport, (builder) -> builder.host(host.name)).start()) {
-			int port = server.server().address().getPort();
-			try (Socket socket = new Socket()) {
-				InetSocketAddress address = new InetSocketAddress(InetAddress.getByName(client.address), port);
-				if (!host.isReachedBy(client)) {
-					assertThat(reaches(socket, address)).isFalse();
-					return;
-				}
-				socket.connect(address);
-				TestClient connected = server.connect(socket);
-				assertThat(connected.readSlot()).isZero();
-				TestServer.await("connection", () -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(1));
-				InetSocketAddress remote = (InetSocketAddress) server.events()
-					.of(ConnectionEvent.class)
-					.get(0)
-					.getConnection()
-					.remoteAddress();
-				assertThat(remote.getAddress()).isEqualTo(InetAddress.getByName(client.address));
-				assertThat(remote.toString()).doesNotContain("ffff").doesNotContain("localhost");
-				assertThat(remote.getPort()).isEqualTo(socket.getLocalPort());
+			InetSocketAddress address = new InetSocketAddress(InetAddress.getByName(client.address),
+					server.server().address().getPort());
+			if (!host.isReachedBy(client)) {
+				assertThat(isReached(address)).isFalse();
+				return;
 			}
-			server.verifyNothingLeft();
+			// The second finds the slot free again. expectNextSlot() would connect to
+			// 127.0.0.1, which not each of these servers listens to
+			for (int i = 0; i < 2; i++) {
+				int connections = i + 1;
+				try (Socket socket = new Socket()) {
+					socket.connect(address);
+					assertThat(server.connect(socket).readSlot()).isZero();
+					TestServer.await("connection",
+							() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(connections));
+					InetSocketAddress remote = (InetSocketAddress) server.events()
+						.of(ConnectionEvent.class)
+						.get(i)
+						.getConnection()
+						.remoteAddress();
+					assertThat(remote.getAddress()).isEqualTo(InetAddress.getByName(client.address));
+					assertThat(remote.toString()).doesNotContain("ffff").doesNotContain("localhost");
+					assertThat(remote.getPort()).isEqualTo(socket.getLocalPort());
+				}
+				server.verifyNothingLeft();
+			}
 			Faults.verifyNoError(server);
 		}
 	}
 
-	private static boolean reaches(Socket socket, InetSocketAddress address) {
-		try {
+	private static boolean isReached(InetSocketAddress address) {
+		try (Socket socket = new Socket()) {
 			socket.connect(address);
 			return true;
 		}

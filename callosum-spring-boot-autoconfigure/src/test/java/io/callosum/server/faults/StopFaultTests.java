@@ -168,7 +168,7 @@ class StopFaultTests {
 		CompletableFuture<Channel> listening = new CompletableFuture<>();
 		try (TestServer server = TestServer
 			.create(link,
-					(builder) -> builder
+					(builder) -> builder.connectionHandler(Faults::echo)
 						.customizer((tcpServer) -> tcpServer.doOnBound((bound) -> listening.complete(bound.channel()))))
 			.start()
 			.expectNextSlot(0)) {
@@ -177,7 +177,7 @@ class StopFaultTests {
 			listening.join().close().awaitUninterruptibly();
 			assertThat(server.server().isListening()).isFalse();
 			server.awaitConnections(1);
-			assertThat(client.send("still here").socket().isClosed()).isFalse();
+			assertThat(client.send("still here\n").readLine()).isEqualTo("still here\n");
 			server.server().stop();
 			assertThat(client.read()).isEqualTo(-1);
 			server.start();

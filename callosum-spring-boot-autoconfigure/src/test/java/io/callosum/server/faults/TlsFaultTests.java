@@ -19,9 +19,11 @@ package io.callosum.server.faults;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.function.UnaryOperator;
 
 import javax.net.ssl.SSLSocket;
 
+import io.callosum.server.CallosumServer;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.ServerErrorEvent;
@@ -41,7 +43,7 @@ class TlsFaultTests {
 	@FaultTest
 	void aPeerThatLeavesAtAnyByteOfItsHandshakeIsNoErrorAndAsksForNoSlot(Transport transport) {
 		byte[] hello = TestTls.clientHello();
-		try (TestServer server = secure(transport).start().expectNextSlot(0)) {
+		try (TestServer server = secure(transport, UnaryOperator.identity()).start().expectNextSlot(0)) {
 			for (int length = 0; length <= hello.length; length += (length < 12) ? 1 : 37) {
 				for (Departure departure : new Departure[] { Departure.CUT, Departure.RST }) {
 					departure.leave(server.connectRaw().send(Arrays.copyOf(hello, length)));
@@ -61,7 +63,7 @@ class TlsFaultTests {
 
 	@FaultTest
 	void whateverIsNoHandshakeIsClosedAndLoggedOnce(Transport transport, Noise noise) {
-		try (TestServer server = secure(transport).start().expectNextSlot(0)) {
+		try (TestServer server = secure(transport, UnaryOperator.identity()).start().expectNextSlot(0)) {
 			for (int i = 0; i < 3; i++) {
 				TestClient client = server.connectRaw().send(noise.bytes());
 				server.awaitAccepted().verifyNothingLeft();
@@ -70,17 +72,17 @@ class TlsFaultTests {
 			assertThat(server.events().of(SlotRequestEvent.class)).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).hasSize(3);
 			assertThat(server.warnings()).singleElement().asString().hasSizeLessThan(300).doesNotContain("\n");
+			Faults.verifyNoStackTrace(server);
 		}
 	}
 
 	@FaultTest
 	void aSecondHandshakeAsksForNoSecondSlot(Transport transport, ListenerThreads threads, Version version)
 			throws IOException {
-		try (TestServer server = TestServer
-			.create(transport, (builder) -> threads.applyTo(TestTls.secure(builder))
-				.connectionHandler(
-						(connection) -> connection.outbound().send(connection.inbound().receive().retain()).then()))
-			.start()) {
+		try (TestServer server = secure(transport,
+				(builder) -> threads.applyTo(builder.connectionHandler(Faults::echo)))
+			.start()
+			.expectNextSlot(0)) {
 			SSLSocket socket = TestTls.socket(null, version.protocol);
 			TestClient client = server.connect(socket);
 			assertThat(client.readSlot()).isZero();
@@ -99,8 +101,8 @@ class TlsFaultTests {
 		}
 	}
 
-	private static TestServer secure(Transport transport) {
-		return TestServer.create((transport == Transport.EPOLL) ? Link.EPOLL_TLS : Link.NIO_TLS);
+	private static TestServer secure(Transport transport, UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create((transport == Transport.EPOLL) ? Link.EPOLL_TLS : Link.NIO_TLS, customizer);
 	}
 
 	/**
