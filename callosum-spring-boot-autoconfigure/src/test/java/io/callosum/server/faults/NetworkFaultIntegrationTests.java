@@ -130,7 +130,8 @@ class NetworkFaultIntegrationTests {
 			stays(Behavior.ECHO, Duration.ofMillis(500));
 			this.server.namespace.cut(client(Behavior.ECHO));
 			client.send("still there?");
-			stays(Behavior.ECHO, Duration.ofMillis(3500));
+			// One sign of life in vain at least, and time for the machine until the last
+			stays(Behavior.ECHO, Duration.ofMillis(2500));
 			this.server.namespace.mend(client(Behavior.ECHO));
 			assertThat(client.read(12)).asString(StandardCharsets.US_ASCII).isEqualTo("still there?");
 			assertThat(this.application.output()).doesNotContain(Behavior.ECHO.name());
