@@ -16,10 +16,18 @@
 
 package io.callosum.server.faults;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.AfterEach;
@@ -47,9 +55,12 @@ abstract class ApplicationFaults {
 
 	ApplicationProcess application;
 
+	private final List<SocketChannel> channels = new ArrayList<>();
+
 	@AfterEach
-	void end() {
+	void end() throws IOException {
 		closeClients();
+		closeChannels();
 		if (this.application != null) {
 			try (ApplicationProcess application = this.application) {
 				if (application.isAlive()) {
@@ -91,12 +102,66 @@ abstract class ApplicationFaults {
 		this.clients.clear();
 	}
 
+	void closeChannels() throws IOException {
+		for (SocketChannel channel : this.channels) {
+			channel.close();
+		}
+		this.channels.clear();
+	}
+
 	void verifyNextSlotIsZero() {
 		ApplicationProcess.await("slot 0", () -> {
 			try (TestClient client = connect()) {
 				assertThat(client.readSlot()).isZero();
 			}
 		});
+	}
+
+	/**
+	 * Let so many clients connect, and wait for nothing.
+	 */
+	void connect(Selector selector, int count) throws IOException {
+		InetSocketAddress address = this.application.address();
+		for (int i = 0; i < count; i++) {
+			SocketChannel channel = SocketChannel.open();
+			this.channels.add(channel);
+			channel.configureBlocking(false);
+			channel.bind(new InetSocketAddress(Behavior.NONE.address(address.getAddress()), 0));
+			channel.connect(address);
+			channel.register(selector, SelectionKey.OP_CONNECT, new StringBuilder());
+		}
+	}
+
+	/**
+	 * Read the slot lines of so many clients at least.
+	 */
+	static List<Integer> readSlots(Selector selector, int count) throws IOException {
+		List<Integer> slots = new ArrayList<>();
+		long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(1);
+		while (slots.size() < count && System.nanoTime() - deadline < 0) {
+			selector.select((key) -> {
+				try {
+					SocketChannel channel = (SocketChannel) key.channel();
+					StringBuilder line = (StringBuilder) key.attachment();
+					if (key.isConnectable()) {
+						channel.finishConnect();
+						key.interestOps(SelectionKey.OP_READ);
+						return;
+					}
+					ByteBuffer buffer = ByteBuffer.allocate(16);
+					assertThat(channel.read(buffer)).isPositive();
+					line.append(new String(buffer.array(), 0, buffer.position(), StandardCharsets.US_ASCII));
+					if (line.toString().endsWith("\r\n")) {
+						slots.add(Integer.valueOf(line.toString().trim()));
+						key.cancel();
+					}
+				}
+				catch (IOException ex) {
+					throw new UncheckedIOException(ex);
+				}
+			}, 1000);
+		}
+		return slots;
 	}
 
 }

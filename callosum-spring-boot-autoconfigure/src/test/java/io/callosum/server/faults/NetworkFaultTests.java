@@ -49,8 +49,7 @@ class NetworkFaultTests {
 				assertThat(isReached(address)).isFalse();
 				return;
 			}
-			// The second finds the slot free again. expectNextSlot() would connect to
-			// 127.0.0.1, which not each of these servers listens to
+			// The second finds the slot free again
 			for (int i = 0; i < 2; i++) {
 				int connections = i + 1;
 				try (Socket socket = new Socket()) {
