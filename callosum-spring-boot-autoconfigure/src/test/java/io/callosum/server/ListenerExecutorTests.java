@@ -168,7 +168,9 @@ class ListenerExecutorTests {
 		CountDownLatch written = new CountDownLatch(1);
 		SimpleAsyncTaskExecutor throttled = new SimpleAsyncTaskExecutor("throttled-");
 		throttled.setConcurrencyLimit(1);
-		try (TestServer server = create((builder) -> builder.workerThreads(1).listenerExecutor(throttled))) {
+		try (TestServer server = create((builder) -> builder.workerThreads(1).listenerExecutor(throttled))
+			// It would have left before it is written to
+			.expectNobodyNext()) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				if (event.getSlot() == 0) {
 					await(written);
