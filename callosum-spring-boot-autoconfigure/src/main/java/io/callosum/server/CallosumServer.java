@@ -106,6 +106,7 @@ public final class CallosumServer {
 				run = this.run;
 			}
 			if (run == null || run.hasEnded()) {
+				this.events.keepThread(true);
 				run = new ServerRun(this, this.settings);
 				this.run = run;
 			}
@@ -249,6 +250,7 @@ public final class CallosumServer {
 		synchronized (this.lifecycleMonitor) {
 			if (this.run == run) {
 				this.run = null;
+				this.events.keepThread(false);
 			}
 			this.lifecycleMonitor.notifyAll();
 		}

@@ -185,7 +185,6 @@ final class ServerRun {
 	void start() {
 		DisposableServer listener;
 		try {
-			this.events.keepThread(true);
 			listener = bind();
 			this.listener = listener;
 			Thread thread = new Thread(this::awaitAndStop, "callosum-server");
@@ -450,7 +449,6 @@ final class ServerRun {
 
 	void end() {
 		this.over = true;
-		this.events.keepThread(false);
 		this.bound.countDown();
 		this.server.ended(this);
 		this.ended.countDown();

@@ -41,6 +41,7 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -192,9 +193,24 @@ class ListenerExecutorTests {
 
 	@Test
 	void aThreadForWhatAnExecutorRejectsIsThereBeforeNoneCanBeCreatedAnyMore() {
+		AtomicBoolean restarted = new AtomicBoolean();
 		try (TestServer server = create(onPool())) {
+			server.events().on(ServerStoppedEvent.class, (event) -> {
+				if (restarted.compareAndSet(false, true)) {
+					server.start();
+				}
+			});
 			server.start();
 			assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName).contains("callosum-events");
+			server.server().stop();
+			// Nor has the end of the first run ended it
+			Awaitility.await()
+				.during(Duration.ofMillis(300))
+				.until(() -> Thread.getAllStackTraces()
+					.keySet()
+					.stream()
+					.anyMatch((thread) -> thread.getName().equals("callosum-events")));
+			assertThat(server.connect().readSlot()).isZero();
 		}
 	}
 
