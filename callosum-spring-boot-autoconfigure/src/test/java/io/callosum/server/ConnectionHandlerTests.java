@@ -32,7 +32,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
-import ch.qos.logback.classic.Level;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
@@ -169,7 +168,7 @@ class ConnectionHandlerTests {
 			TestServer.await("the end", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
 			assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
 				.satisfies((event) -> assertThat(event.getError()).isInstanceOf(TooLongFrameException.class));
-			assertThat(server.logged(Level.WARN)).singleElement()
+			assertThat(server.warnings()).singleElement()
 				.asString()
 				.contains("TooLongFrameException")
 				.doesNotEndWith("]");

@@ -38,7 +38,6 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
-import ch.qos.logback.classic.Level;
 import io.netty.channel.Channel;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -767,7 +766,7 @@ class SlotAnswerTests {
 			waiting.remove().complete(0);
 			TestServer.await("all slots", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(requested));
 			assertThat(requested).isGreaterThan(count / 2);
-			assertThat(server.logged(Level.WARN)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
 		}
 	}
 
