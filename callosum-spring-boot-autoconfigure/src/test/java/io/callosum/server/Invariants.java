@@ -18,9 +18,6 @@ package io.callosum.server;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.ref.Reference;
-import java.lang.ref.ReferenceQueue;
-import java.lang.ref.WeakReference;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.net.InetAddress;
@@ -221,7 +218,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	private static void verifyNoBufferLeaked() {
-		awaitCollection();
+		GarbageCollection.await();
 		// The detector speaks when a buffer is allocated after the leaked one was
 		// collected
 		for (int i = 0; i < 16; i++) {
@@ -230,19 +227,6 @@ final class Invariants implements CallosumTcpServerCustomizer {
 		List<ILoggingEvent> found = List.copyOf(leaks.list);
 		leaks.list.removeAll(found);
 		assertThat(found).extracting(ILoggingEvent::getFormattedMessage).isEmpty();
-	}
-
-	/**
-	 * Wait until the collector has told of what it found, which it does on a thread of
-	 * its own.
-	 */
-	private static void awaitCollection() {
-		ReferenceQueue<Object> collected = new ReferenceQueue<>();
-		Reference<Object> sentinel = new WeakReference<>(new Object(), collected);
-		await("garbage collection", () -> {
-			System.gc();
-			assertThat(collected.remove(1000)).isSameAs(sentinel);
-		});
 	}
 
 	private static void await(String what, ThrowingRunnable assertion) {

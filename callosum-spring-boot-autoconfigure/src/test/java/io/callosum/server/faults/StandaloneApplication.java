@@ -22,9 +22,6 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
-import java.lang.ref.Reference;
-import java.lang.ref.ReferenceQueue;
-import java.lang.ref.WeakReference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -70,6 +67,7 @@ import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.ConnectionEvent;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.GarbageCollection;
 import io.callosum.server.NoSlotAvailableException;
 import io.callosum.server.ServerErrorEvent;
 import io.callosum.server.ServerStartedEvent;
@@ -341,26 +339,13 @@ class StandaloneApplication {
 	 * Let Netty tell of each buffer that nobody has released and nobody holds any more.
 	 */
 	private static void reportLeaks() {
-		collectGarbage();
+		GarbageCollection.await();
 		// What the first collection has found is in its queues when anything is that the
 		// second has found
-		collectGarbage();
+		GarbageCollection.await();
 		// When a buffer is allocated, it looks there. Not a direct one: there may be no
 		// memory for it
 		ByteBufAllocator.DEFAULT.heapBuffer().release();
-	}
-
-	private static void collectGarbage() {
-		ReferenceQueue<Object> queue = new ReferenceQueue<>();
-		WeakReference<Object> garbage = new WeakReference<>(new Object(), queue);
-		System.gc();
-		try {
-			queue.remove();
-		}
-		catch (InterruptedException ex) {
-			throw new IllegalStateException(ex);
-		}
-		Reference.reachabilityFence(garbage);
 	}
 
 	/**

@@ -102,7 +102,7 @@ class TlsFaultTests {
 	}
 
 	private static TestServer secure(Transport transport, UnaryOperator<CallosumServer.Builder> customizer) {
-		return TestServer.create((transport == Transport.EPOLL) ? Link.EPOLL_TLS : Link.NIO_TLS, customizer);
+		return TestServer.create(Link.of(transport, true), customizer);
 	}
 
 	/**
