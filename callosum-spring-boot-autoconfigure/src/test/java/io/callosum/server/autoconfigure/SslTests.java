@@ -458,7 +458,9 @@ class SslTests {
 		try {
 			Path file = Files.createTempFile(this.directory, name, null);
 			Files.writeString(file, content);
-			Files.move(file, this.directory.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+			// Not by REPLACE_EXISTING, which deletes first: who looks just then finds no
+			// file
+			Files.move(file, this.directory.resolve(name), StandardCopyOption.ATOMIC_MOVE);
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
