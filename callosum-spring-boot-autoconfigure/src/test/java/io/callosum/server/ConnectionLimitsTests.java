@@ -26,6 +26,8 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
+import javax.net.ssl.SSLSocket;
+
 import ch.qos.logback.classic.Level;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -264,9 +266,15 @@ class ConnectionLimitsTests {
 	private void verifyNotAllowed(String allowed, boolean secure) {
 		try (TestServer server = allowing(Link.of(this.transport, secure), allowed).start()) {
 			for (int i = 0; i < 5; i++) {
-				assertThat(server.connect().isRefused()).isTrue();
+				TestClient client = server.connect();
+				assertThat(client.isRefused()).isTrue();
+				if (secure) {
+					verifyNoHandshake(client);
+				}
 			}
-			TestServer.await("refusals", () -> assertThat(this.refused).hasSize(5));
+			// Who does not shake hands is not told anything in TLS either
+			assertThat(server.connectRaw().isRefused()).isTrue();
+			TestServer.await("refusals", () -> assertThat(this.refused).hasSize(6));
 			assertThat(this.refused).containsOnly(RefusalReason.ADDRESS_NOT_ALLOWED);
 			server.server().stop();
 			assertThat(server.events().all()).noneMatch(SlotRequestEvent.class::isInstance)
@@ -276,6 +284,10 @@ class ConnectionLimitsTests {
 				.contains("127.0.0.1")
 				.contains("callosum.server.allowed-addresses");
 		}
+	}
+
+	private static void verifyNoHandshake(TestClient client) {
+		assertThat(((SSLSocket) client.socket()).getSession().getCipherSuite()).isEqualTo("SSL_NULL_WITH_NULL_NULL");
 	}
 
 	@Test
