@@ -630,6 +630,10 @@ final class ConnectionLease {
 			// From the stand-in that Reactor Netty has for a channel that is closed
 			return true;
 		}
+		if (error instanceof NullPointerException && "reactiveBridge is not installed".equals(message)) {
+			// From a write that has begun on another thread just before the end
+			return true;
+		}
 		// The transports and the JDK agree on no more than these words of the system
 		return error instanceof IOException && !(error instanceof SSLException) && message != null
 				&& (message.contains("Connection reset") || message.contains("Broken pipe")

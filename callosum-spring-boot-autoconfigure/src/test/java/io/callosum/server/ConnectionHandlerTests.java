@@ -29,12 +29,14 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.handler.codec.LengthFieldPrepender;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import io.netty.handler.codec.MessageToByteEncoder;
@@ -55,6 +57,10 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
+import reactor.netty.Connection;
+import reactor.netty.ConnectionObserver;
+import reactor.netty.NettyOutbound;
+import reactor.netty.channel.ChannelOperations;
 
 import io.callosum.server.SlotFreeEvent.Reason;
 
@@ -380,6 +386,34 @@ class ConnectionHandlerTests {
 			TestServer.await("the connection", () -> assertThat(server.server().connections()).hasSize(1));
 			client.reset();
 			verifyEnd(server, Reason.PEER_RESET);
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
+		}
+	}
+
+	@Test
+	void aHandlerThatBeginsToWriteJustAsItsPeerLeavesIsNotTakenForFailed() {
+		AtomicReference<Throwable> thrown = new AtomicReference<>();
+		try (TestServer server = create((connection) -> {
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			// What it meets then, of which no test can choose the moment: a channel that
+			// was active when it was asked, and whose pipeline is empty a moment later
+			NettyOutbound outbound = new ChannelOperations<>(Connection.from(new EmbeddedChannel()),
+					ConnectionObserver.emptyListener());
+			try {
+				return outbound.send(Flux.never());
+			}
+			catch (RuntimeException ex) {
+				thrown.set(ex);
+				throw ex;
+			}
+		}, (builder) -> builder.listenerExecutor(this.executor)).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			client.close();
+			verifyEnd(server, Reason.PEER_CLOSED);
+			server.verifyNothingLeft();
+			assertThat(thrown.get()).isInstanceOf(NullPointerException.class);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();
 		}

@@ -76,9 +76,7 @@ class ConnectionSoak {
 			"ERROR StackOverflowError", "ERROR TimeoutException", "ERROR NotSslRecordException",
 			"ERROR SslHandshakeTimeoutException",
 			// Where random bytes look like a record
-			"ERROR SSLException",
-			// See StandaloneApplication
-			"ERROR ConnectionGone");
+			"ERROR SSLException");
 
 	/**
 	 * How much more there may be at the end than after the warm-up, when no connection is
