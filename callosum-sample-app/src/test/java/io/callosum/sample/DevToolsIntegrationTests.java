@@ -24,6 +24,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
 
@@ -59,7 +60,9 @@ class DevToolsIntegrationTests {
 			awaitStarts(process, log, 1);
 			try (Socket socket = connect(port)) {
 				assertThat(readLine(socket)).isEqualTo("0");
-				Files.writeString(watched.resolve("Changed.class"), "now");
+				// In one step, which is one change
+				Files.move(Files.writeString(this.folder.resolve("Changed.class"), "now"),
+						watched.resolve("Changed.class"), StandardCopyOption.ATOMIC_MOVE);
 				assertThat(readLine(socket)).as("the end of the connection").isNull();
 			}
 			awaitStarts(process, log, 2);

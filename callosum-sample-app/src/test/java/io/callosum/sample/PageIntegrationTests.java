@@ -95,16 +95,16 @@ class PageIntegrationTests {
 				() -> assertThat(text("#hint")).isEqualTo("Nobody is connected. In a terminal, say nc localhost "
 						+ this.sample.port() + ", and again in another."));
 		List<Socket> clients = this.sample.connect(3);
-		awaitSlots();
+		awaitSlots(3);
 		assertThat(text("#slots li:nth-child(2)")).contains("127.0.0.1:" + clients.get(1).getLocalPort(), "s");
 		assertThat(text("[data-total=highest]")).isEqualTo("2");
 		assertThat(text("#plot-text")).startsWith("now 2, at most 2");
 		clients.get(1).close();
-		awaitSlots();
+		awaitSlots(2);
 		assertThat(text("#slots li:nth-child(2)")).isEqualTo("1\nfree");
 		await().untilAsserted(() -> assertThat(text("#feed li")).contains("free", "slot 1, peer closed"));
 		this.sample.disconnectAll();
-		awaitSlots();
+		awaitSlots(0);
 		assertThat(text("[data-total=highest]")).isEqualTo("none");
 		assertThat(browser.console()).isEmpty();
 	}
@@ -113,9 +113,9 @@ class PageIntegrationTests {
 	void aButtonPushesItsConnectionOff() throws Exception {
 		List<Socket> clients = this.sample.connect(3);
 		open(1280, 900, "light");
-		awaitSlots();
+		awaitSlots(3);
 		button(1).click();
-		awaitSlots();
+		awaitSlots(2);
 		assertThat(clients.get(1).getInputStream().read()).isEqualTo(-1);
 		assertThat(slots()).containsOnlyKeys(0, 2);
 		assertThat(browser.console()).isEmpty();
@@ -125,13 +125,13 @@ class PageIntegrationTests {
 	void theKeyboardPushesAConnectionOffAndStaysWhereItWas() throws Exception {
 		List<Socket> clients = this.sample.connect(3);
 		open(1280, 900, "light");
-		awaitSlots();
+		awaitSlots(3);
 		browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
 		assertThat(focused()).isEqualTo("Close connection in slot 0");
 		browser.driver().switchTo().activeElement().sendKeys(Keys.ARROW_RIGHT);
 		assertThat(focused()).isEqualTo("Close connection in slot 1");
 		browser.driver().switchTo().activeElement().sendKeys(Keys.ENTER);
-		awaitSlots();
+		awaitSlots(2);
 		assertThat(slots()).containsOnlyKeys(0, 2);
 		assertThat(clients.get(1).getInputStream().read()).isEqualTo(-1);
 		assertThat(browser.run("return document.activeElement.innerText")).isEqualTo("1\nfree");
@@ -145,7 +145,7 @@ class PageIntegrationTests {
 	void thePageIsRightAfterTheStreamHasBroken(Breaker.State state) throws Exception {
 		List<Socket> clients = this.sample.connect(4);
 		open(1280, 900, "light");
-		awaitSlots();
+		awaitSlots(4);
 		assertThat(text("#stream")).isEqualTo("live");
 		this.sample.bean(Breaker.class).become(state);
 		await().until(() -> text("#stream").equals("reconnecting"));
@@ -158,10 +158,10 @@ class PageIntegrationTests {
 		assertThat(slots()).containsOnlyKeys(0, 1, 2, 3);
 		this.sample.bean(Breaker.class).become(Breaker.State.WHOLE);
 		await().until(() -> text("#stream").equals("live"));
-		awaitSlots();
+		awaitSlots(2);
 		assertThat(slots()).containsOnlyKeys(1, 2);
 		this.sample.connect(1);
-		awaitSlots();
+		awaitSlots(3);
 		assertThat(slots()).containsOnlyKeys(0, 1, 2);
 		assertThat(browser.console()).allMatch((line) -> line.contains("/events"));
 	}
@@ -184,7 +184,7 @@ class PageIntegrationTests {
 	void aThousandConnectionsDoNotSlowThePageDown() throws Exception {
 		open(1280, 900, "light");
 		List<Socket> clients = new ArrayList<>(this.sample.connect(900));
-		awaitSlots();
+		awaitSlots(900);
 		browser.run("""
 				window.frames = [];
 				let last = performance.now();
@@ -201,14 +201,14 @@ class PageIntegrationTests {
 		// Not the longest one: that tells of the machine and what else it does
 		Object median = browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
 		long nodes = (long) browser.run("return document.querySelectorAll('*').length");
-		awaitSlots();
+		awaitSlots(900);
 		assertThat(((Number) median).doubleValue()).as("the median frame in ms").isLessThan(500);
 		assertThat(nodes).isLessThan(10_000);
 		assertThat((long) browser.run("return document.querySelectorAll('#feed li').length")).isEqualTo(50);
 		assertThat(browser.console()).isEmpty();
 		browser.saveScreenshot("1000-light-wide");
 		open(390, 844, "dark");
-		awaitSlots();
+		awaitSlots(900);
 		browser.saveScreenshot("1000-dark-narrow");
 	}
 
@@ -217,12 +217,12 @@ class PageIntegrationTests {
 	void thePageIsLegibleAndNoWiderThanItsWindow(String colorScheme, int width, int height) throws Exception {
 		String name = colorScheme + ((width < 600) ? "-narrow" : "-wide");
 		open(width, height, colorScheme);
-		awaitSlots();
+		awaitSlots(0);
 		browser.saveScreenshot("0-" + name);
 		List<Socket> clients = this.sample.connect(12);
 		clients.get(2).close();
 		clients.get(7).close();
-		awaitSlots();
+		awaitSlots(10);
 		assertThat(browser.run("return document.documentElement.scrollWidth"))
 			.isEqualTo(browser.run("return document.documentElement.clientWidth"));
 		assertThat(browser.run("return getComputedStyle(document.body).backgroundColor"))
@@ -244,7 +244,7 @@ class PageIntegrationTests {
 			while (clients.size() < target) {
 				clients.add(this.sample.connect());
 			}
-			awaitSlots();
+			awaitSlots(target);
 			// Time has to pass for there to be something to plot
 			await().pollDelay(Duration.ofMillis(1100)).until(() -> true);
 		}
@@ -252,7 +252,7 @@ class PageIntegrationTests {
 		clients.get(12).close();
 		button(9).click();
 		await().until(() -> this.sample.server().connections().size() == 15);
-		awaitSlots();
+		awaitSlots(15);
 		browser.run("document.activeElement.blur()");
 		browser.saveScreenshot("page-" + colorScheme);
 		assertThat(browser.console()).isEmpty();
@@ -279,12 +279,18 @@ class PageIntegrationTests {
 	/**
 	 * Wait until the page shows the connections that the server has.
 	 */
-	private void awaitSlots() {
+	/**
+	 * Wait until the page shows what the server has.
+	 * @param connections how many those are when the server knows of all that have come
+	 * and gone
+	 */
+	private void awaitSlots(int connections) {
 		await().untilAsserted(() -> {
 			Map<Integer, String> expected = new TreeMap<>();
 			for (CallosumConnection connection : this.sample.server().connections()) {
 				expected.put(connection.slot(), connection.id());
 			}
+			assertThat(expected).hasSize(connections);
 			assertThat(slots()).isEqualTo(expected);
 			assertThat(text("[data-total=connections]")).isEqualTo(String.format("%,d", expected.size()));
 		});

@@ -34,7 +34,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -108,7 +107,7 @@ class PageTests {
 	void viewersThatComeAtAnyTimeEndWithTheSameAsTheServer() throws Exception {
 		ExecutorService executor = Executors.newCachedThreadPool();
 		try {
-			Future<?> churn = executor.submit((Callable<Void>) () -> {
+			Future<Integer> churn = executor.submit(() -> {
 				Random random = new Random(1);
 				List<Socket> clients = new ArrayList<>();
 				for (int i = 0; i < 3000; i++) {
@@ -119,7 +118,7 @@ class PageTests {
 						clients.add(this.sample.connect());
 					}
 				}
-				return null;
+				return clients.size();
 			});
 			List<Viewer> viewers = new ArrayList<>();
 			while (!churn.isDone()) {
@@ -130,14 +129,14 @@ class PageTests {
 					viewer.read();
 				}
 			}
-			churn.get();
+			int left = churn.get();
 			Map<Integer, String> expected = new HashMap<>();
 			Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
 				expected.clear();
 				for (CallosumConnection connection : this.sample.server().connections()) {
 					expected.put(connection.slot(), connection.id());
 				}
-				return this.sample.bean(SlotBoard.class).since(-1).held().size() == expected.size();
+				return expected.size() == left && this.sample.bean(SlotBoard.class).since(-1).held().size() == left;
 			});
 			long version = this.sample.bean(SlotBoard.class).since(-1).version();
 			for (Viewer viewer : viewers) {

@@ -69,8 +69,11 @@ class SampleActuatorTests {
 	void metricsCountTheConnections() throws Exception {
 		try (Socket socket = connect()) {
 			readSlot(socket);
-			String metric = get("metrics/callosum.server.connections.active").body();
-			assertThat(JsonPath.<Double>read(metric, "$.measurements[0].value")).isPositive();
+			// Counted after the slot line has been written
+			Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(() -> {
+				String metric = get("metrics/callosum.server.connections.active").body();
+				assertThat(JsonPath.<Double>read(metric, "$.measurements[0].value")).isPositive();
+			});
 		}
 	}
 

@@ -28,7 +28,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 
 import javax.net.ssl.SSLSocket;
 
-import ch.qos.logback.classic.Level;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -78,9 +77,7 @@ class ConnectionLimitsTests {
 			assertThat(this.refused).containsOnly(RefusalReason.MAX_CONNECTIONS);
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(2);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).singleElement()
-				.asString()
-				.contains("callosum.server.max-connections ");
+			assertThat(server.warnings()).singleElement().asString().contains("callosum.server.max-connections ");
 			first.close();
 			verifyPlace(server);
 		}
@@ -111,7 +108,7 @@ class ConnectionLimitsTests {
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(6);
 			assertThat(this.refused).containsOnly(RefusalReason.MAX_CONNECTIONS_PER_ADDRESS);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).singleElement()
+			assertThat(server.warnings()).singleElement()
 				.asString()
 				.contains("127.0.0.2")
 				.contains("callosum.server.max-connections-per-address");
@@ -181,6 +178,7 @@ class ConnectionLimitsTests {
 			}
 			int freed = slot;
 			TestServer.await("late slots", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(freed));
+			server.awaitAccepted().verifyNothingLeft();
 			int before = answers.size();
 			server.connect();
 			server.connect();
@@ -279,7 +277,7 @@ class ConnectionLimitsTests {
 			server.server().stop();
 			assertThat(server.events().all()).noneMatch(SlotRequestEvent.class::isInstance)
 				.noneMatch(ServerErrorEvent.class::isInstance);
-			assertThat(server.logged(Level.WARN)).singleElement()
+			assertThat(server.warnings()).singleElement()
 				.asString()
 				.contains("127.0.0.1")
 				.contains("callosum.server.allowed-addresses");

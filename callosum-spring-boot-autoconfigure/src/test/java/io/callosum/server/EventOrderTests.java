@@ -144,7 +144,10 @@ class EventOrderTests {
 			assertThat(first.readSlot()).isZero();
 			assertThat(server.connect().isRefused()).isTrue();
 			assertThat(first.isRefused()).as("closed by the listener of SlotRequestEvent").isTrue();
-			TestServer.await("end", () -> assertThat(server.server().connections()).isEmpty());
+			TestServer.await("end", () -> {
+				assertThat(server.server().connections()).isEmpty();
+				assertThat(recorder.calls()).contains("/ServerError");
+			});
 			assertThat(server.connect().readSlot()).isZero();
 			server.server().stop();
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting((event) -> event.getConnection().id())

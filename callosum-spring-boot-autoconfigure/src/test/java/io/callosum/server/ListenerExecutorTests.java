@@ -16,7 +16,6 @@
 
 package io.callosum.server;
 
-import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -108,8 +107,9 @@ class ListenerExecutorTests {
 			assertThat(server.logged(Level.WARN)).filteredOn((message) -> message.contains("held an event loop"))
 				.singleElement()
 				.asString()
-				.contains("ConnectionEvent")
-				.containsPattern("1[2-9]\\d ms|[2-9]\\d\\d ms|\\d{4,} ms")
+				// The first of all on a slow machine
+				.containsPattern("(SlotRequest|Connection)Event")
+				.containsPattern("1[0-9]\\d ms|[2-9]\\d\\d ms|\\d{4,} ms")
 				.contains("callosum.server.listener-execution=task-executor");
 		}
 	}
@@ -218,6 +218,7 @@ class ListenerExecutorTests {
 	void theAllocatorMayBlockWithoutStallingOthers() {
 		CountDownLatch blocked = new CountDownLatch(1);
 		LowestSlotAllocator slots = new LowestSlotAllocator();
+		AtomicBoolean allocating = new AtomicBoolean();
 		AtomicBoolean releasing = new AtomicBoolean();
 		try (TestServer server = create(
 				(builder) -> onPool().apply(builder).workerThreads(1).slotAllocator(new SlotAllocator() {
@@ -226,6 +227,7 @@ class ListenerExecutorTests {
 					public int allocate(SlotRequest request) {
 						int slot = slots.allocate(request);
 						if (slot == 0) {
+							allocating.set(true);
 							await(blocked);
 						}
 						return slot;
@@ -243,7 +245,7 @@ class ListenerExecutorTests {
 				}))
 			.start()) {
 			TestClient first = server.connect();
-			TestServer.await("request", () -> assertThat(server.events().of(SlotRequestEvent.class)).hasSize(1));
+			TestServer.await("allocation", () -> assertThat(allocating).isTrue());
 			TestClient second = server.connect();
 			assertThat(second.readSlot()).isOne();
 			second.close();
@@ -364,7 +366,7 @@ class ListenerExecutorTests {
 	void errorsOfAnEventLoopArePublishedOnThePoolToo() {
 		List<String> threads = new CopyOnWriteArrayList<>();
 		try (TestServer server = create((builder) -> onPool().apply(builder)
-			.slotTimeout(Duration.ofSeconds(2))
+			.slotTimeout(Duration.ofSeconds(5))
 			.connectionHandler(
 					(connection) -> connection.inbound().receive().next().then(Mono.error(new RuntimeException()))))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
@@ -436,7 +438,7 @@ class ListenerExecutorTests {
 		ExecutorService answers = Executors.newSingleThreadExecutor((task) -> new Thread(task, "answers"));
 		LowestSlotAllocator slots = new LowestSlotAllocator();
 		try (TestServer server = create((builder) -> builder.listenerExecutor(executor)
-			.slotTimeout(Duration.ofSeconds(3))
+			.slotTimeout(Duration.ofSeconds(10))
 			.connectionHandler((connection) -> connection.inbound()
 				.receive()
 				.asString()
@@ -488,7 +490,12 @@ class ListenerExecutorTests {
 					() -> assertThat(server.events().of(SlotRequestEvent.class))
 						.hasSizeLessThanOrEqualTo(connects.get())
 						.hasSizeGreaterThanOrEqualTo(connects.get() * 4 / 5));
-			TestServer.await("connections()", () -> assertThat(server.server().connections()).isEmpty());
+			TestServer.await("ends", () -> {
+				assertThat(server.measured("accepted")).isEqualTo(connects.get());
+				assertThat(server.measured("refused") + server.measured("slotFreed")).isEqualTo(connects.get());
+				assertThat(server.events().of(SlotFreeEvent.class))
+					.hasSameSizeAs(server.events().of(SlotRequestEvent.class));
+			});
 			server.server().stop();
 			assertThat(violations).isEmpty();
 			assertThat(threads).isSubsetOf(expectedThreads);
@@ -503,12 +510,14 @@ class ListenerExecutorTests {
 		}
 	}
 
-	private <E extends CallosumServerEvent> void verifyBlockingIsHarmless(Class<E> type, boolean secure)
-			throws SocketException {
+	private <E extends CallosumServerEvent> void verifyBlockingIsHarmless(Class<E> type, boolean secure) {
 		CountDownLatch blocked = new CountDownLatch(1);
 		CountDownLatch reached = new CountDownLatch(1);
 		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
-				(builder) -> onPool().apply(builder).workerThreads(1))) {
+				(builder) -> onPool().apply(builder)
+					.workerThreads(1)
+					// At which the first would let go
+					.slotTimeout(Duration.ofHours(1)))) {
 			server.events().on(type, (event) -> {
 				if ("c1".equals(connectionId(event))) {
 					reached.countDown();
@@ -525,8 +534,6 @@ class ListenerExecutorTests {
 			List<TestClient> others = new ArrayList<>();
 			for (int i = 0; i < 8; i++) {
 				TestClient other = server.connect();
-				// Much less than the slot time-out, at which the first would let go
-				other.socket().setSoTimeout(3000);
 				assertThat(other.readSlot()).isBetween(i, i + 1);
 				others.add(other);
 			}

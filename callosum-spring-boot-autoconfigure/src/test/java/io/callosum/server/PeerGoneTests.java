@@ -96,7 +96,7 @@ class PeerGoneTests {
 						() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(leave.ordinal() + 1));
 				leave.accept(client);
 				long left = System.nanoTime();
-				TestServer.await("the end after " + leave, () -> assertThat(server.slotsInUse()).isZero());
+				TestServer.await("the end after " + leave, () -> assertThat(server.server().connections()).isEmpty());
 				assertThat(System.nanoTime() - left).as(leave.name()).isLessThan(AT_MOST.toNanos());
 				List<SlotFreeEvent> events = server.events().of(SlotFreeEvent.class);
 				assertThat(events).hasSize(leave.ordinal() + 1);
@@ -329,7 +329,7 @@ class PeerGoneTests {
 
 		HANDLER_THAT_ONLY_WRITES(false,
 				(connection) -> connection.outbound()
-					.sendString(Flux.interval(Duration.ofMillis(10)).map(String::valueOf))
+					.sendString(Flux.interval(Duration.ofMillis(10)).onBackpressureDrop().map(String::valueOf))
 					.then()),
 
 		HANDLER_WITHOUT_DEMAND(false, (connection) -> {
@@ -409,8 +409,8 @@ class PeerGoneTests {
 		FIN(Reason.PEER_CLOSED) {
 			@Override
 			void accept(TestClient client) {
+				// With unread bytes, a close would be a reset too
 				finish(client);
-				client.close();
 			}
 		},
 

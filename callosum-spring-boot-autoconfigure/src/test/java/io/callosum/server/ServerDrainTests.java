@@ -218,7 +218,8 @@ class ServerDrainTests {
 	@Test
 	void connectionsWhoseBytesAreDiscardedAreClosedAQuietPeriodBeforeThoseThatAreClaimed() {
 		// On one event loop, whose timers keep their order however late they are
-		try (TestServer server = create(null, (builder) -> builder.workerThreads(1))) {
+		try (TestServer server = create(null,
+				(builder) -> builder.workerThreads(1).shutdownQuietPeriod(Duration.ofSeconds(1)))) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				if (event.getSlot() % 2 == 0) {
 					event.getConnection().inbound().receive().subscribe();
@@ -264,12 +265,14 @@ class ServerDrainTests {
 
 	@Test
 	void aPeerThatKeepsSendingKeepsItsConnectionUntilTheTimeOut() {
+		Duration quietPeriod = Duration.ofSeconds(1);
+		Duration timeout = quietPeriod.multipliedBy(3);
 		Payload.Sink sink = new Payload.Sink();
 		AtomicBoolean over = new AtomicBoolean();
 		try (TestServer server = create((connection) -> {
 			connection.inbound().receive().asByteArray().subscribe(sink);
 			return Mono.never();
-		}).start()) {
+		}, (builder) -> builder.shutdownQuietPeriod(quietPeriod)).start()) {
 			TestClient client = server.connect();
 			client.readSlot();
 			CompletableFuture<?> sender = CompletableFuture.runAsync(() -> {
@@ -280,8 +283,7 @@ class ServerDrainTests {
 			}, this.executor);
 			this.tap.awaitBytesRead(4);
 			awaitHandled(1);
-			assertThat(stop(server, QUIET_PERIOD.multipliedBy(5)).join()).isBetween(QUIET_PERIOD.multipliedBy(5),
-					QUIET_PERIOD.multipliedBy(5).plus(LATE));
+			assertThat(stop(server, timeout).join()).isBetween(timeout, timeout.plus(LATE));
 			// Not completed before its peer was quiet
 			assertThat(sink.size()).isGreaterThan(4 * 20);
 			over.set(true);

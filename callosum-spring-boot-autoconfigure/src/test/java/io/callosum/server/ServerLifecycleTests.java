@@ -559,7 +559,7 @@ class ServerLifecycleTests {
 			}
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(2);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.logged(Level.WARN)).singleElement().asString().contains("max-connections");
+			assertThat(server.warnings()).singleElement().asString().contains("max-connections");
 			// Not one of those refused has taken the place
 			first.close();
 			TestServer.await("the place", () -> assertThat(server.server().connections()).hasSize(1));

@@ -412,7 +412,10 @@ class SlotAnswerTests {
 			});
 			server.start();
 			assertThat(server.connect().isRefused()).isTrue();
-			TestServer.await("the slot to be free", () -> assertThat(server.server().connections()).isEmpty());
+			TestServer.await("the slot to be free", () -> {
+				assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1);
+				assertThat(server.server().connections()).isEmpty();
+			});
 			throwing.set(false);
 			assertThat(server.connect().readSlot()).isEqualTo(9);
 			server.server().stop();
@@ -680,7 +683,7 @@ class SlotAnswerTests {
 
 	@Test
 	void anAnswerThatWaitsForASlotLongerThanItsTimeOutIsRefusedAndFreedLater() throws Exception {
-		try (Ending ending = new Ending(Duration.ofSeconds(1))) {
+		try (Ending ending = new Ending(Duration.ofSeconds(3))) {
 			TestClient next = ending.connectAndWait();
 			assertThat(next.isRefused()).isTrue();
 			TestServer.await("error", () -> assertThat(ending.server.events().of(ServerErrorEvent.class)).hasSize(1));

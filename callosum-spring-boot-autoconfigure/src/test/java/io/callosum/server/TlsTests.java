@@ -71,7 +71,7 @@ class TlsTests {
 
 	private static final String TLS_1_3 = "TLSv1.3";
 
-	private static final Duration HANDSHAKE_TIMEOUT = Duration.ofMillis(500);
+	private static final Duration HANDSHAKE_TIMEOUT = Duration.ofSeconds(2);
 
 	private static final int CLOSE_NOTIFY = 21;
 

@@ -20,11 +20,13 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
 
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -226,7 +228,9 @@ class StartFailureTests {
 			assertFails(Application.class, "--callosum.server.native-transport=" + nativeTransport,
 					"--callosum.server.host=127.0.0.1", "--callosum.server.port=" + taken.getLocalPort());
 		}
-		assertThat(serverThreads()).isSubsetOf(before);
+		Awaitility.await()
+			.atMost(Duration.ofSeconds(30))
+			.untilAsserted(() -> assertThat(serverThreads()).isSubsetOf(before));
 	}
 
 	@Test

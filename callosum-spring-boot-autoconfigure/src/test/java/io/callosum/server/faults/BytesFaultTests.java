@@ -68,7 +68,7 @@ class BytesFaultTests {
 	@FaultTest
 	void whereMoreLiesUnreadThanIsHeldThePeerIsGivenUpAtTheIdleTimeOut(Link link) {
 		try (TestServer server = TestServer
-			.create(link, (builder) -> builder.idleTimeout(Duration.ofMillis(500)).connectionHandler((connection) -> {
+			.create(link, (builder) -> builder.idleTimeout(Duration.ofSeconds(2)).connectionHandler((connection) -> {
 				connection.inbound();
 				return Mono.never();
 			}))

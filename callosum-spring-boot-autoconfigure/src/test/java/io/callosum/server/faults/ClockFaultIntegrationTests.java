@@ -53,7 +53,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 	void aServerThatWasFrozenHasClosedNoConnectionAndAcceptsNewOnes() throws Exception {
 		int backlog = 16;
 		this.application = launcher()
-			.server("idle-timeout=3s", "write-timeout=3s", "slot-timeout=2s", "backlog=" + backlog)
+			.server("idle-timeout=4s", "write-timeout=4s", "slot-timeout=2s", "backlog=" + backlog)
 			.start();
 		List<TestClient> readers = connect(Behavior.FLOOD, 3);
 		List<TestClient> talkers = connect(Behavior.ECHO, 20);
@@ -82,10 +82,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		askers.forEach((client) -> assertThat(client.isRefused()).isTrue());
 		// For longer than the time-outs
 		int sentBefore = sent.get();
-		ApplicationProcess.await("more", () -> assertThat(sent).hasValueGreaterThan(sentBefore + 20));
-		executor.shutdown();
-		assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
-		talkers.forEach((client) -> assertThat(client.read(sent.get())).containsOnly('x').hasSize(sent.get()));
+		ApplicationProcess.await("more", () -> assertThat(sent).hasValueGreaterThan(sentBefore + 25));
 		ApplicationProcess.await("time-outs", () -> {
 			Map<String, Long> freed = this.application.output()
 				.lines()
@@ -96,6 +93,9 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 			// They have waited, and never sent a byte
 			assertThat(freed.get("IDLE_TIMEOUT NONE")).isGreaterThanOrEqualTo(backlog);
 		});
+		executor.shutdown();
+		assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
+		talkers.forEach((client) -> assertThat(client.read(sent.get())).containsOnly('x').hasSize(sent.get()));
 		assertThat(this.application.count("ERROR TimeoutException")).isEqualTo(askers.size());
 		closeChannels();
 		closeClients();
@@ -126,7 +126,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 					"FAKETIME_TIMESTAMP_FILE=" + clock, "FAKETIME_CACHE_DURATION=1",
 					// With its fix for other systems, waits end at once
 					"FAKETIME_FORCE_MONOTONIC_FIX=0")
-			.server("idle-timeout=4s", "slot-timeout=1s")
+			.server("idle-timeout=4s", "slot-timeout=3s")
 			.start();
 		List<TestClient> talkers = connect(Behavior.ECHO, 20);
 		ScheduledExecutorService executor = Executors.newScheduledThreadPool(3);
@@ -150,8 +150,8 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 			ApplicationProcess.await("jump", () -> assertThat(this.application.state().get("clock") - jumped)
 				.isBetween(0L, TimeUnit.HOURS.toMillis(1)));
 			assertThat(waiting.isRefused()).isTrue();
-			assertThat(System.nanoTime() - start).isBetween(TimeUnit.MILLISECONDS.toNanos(900),
-					TimeUnit.SECONDS.toNanos(10));
+			assertThat(System.nanoTime() - start).isBetween(TimeUnit.MILLISECONDS.toNanos(2900),
+					TimeUnit.SECONDS.toNanos(15));
 		}
 		for (Future<Long> timeOfSilence : timesOfSilence) {
 			assertThat(timeOfSilence.get()).isBetween(TimeUnit.MILLISECONDS.toNanos(3900),

@@ -25,21 +25,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 import ch.qos.logback.classic.Level;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.EventLoop;
 import org.junit.jupiter.api.AfterEach;
+import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
 import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionEvent;
-import io.callosum.server.ConnectionHandler;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.RecordedEvents;
@@ -64,6 +67,11 @@ class EventLoopFaultTests {
 	private TestServer server;
 
 	private final List<TestClient> clients = new ArrayList<>();
+
+	/**
+	 * How many messages the owners have got.
+	 */
+	private final AtomicInteger received = new AtomicInteger();
 
 	@AfterEach
 	void end() {
@@ -97,11 +105,14 @@ class EventLoopFaultTests {
 	@FaultTest
 	void aConnectionThatAnEventLoopLeavesOpenWhenItEndsCanBeClosed(Transport transport, ListenerThreads threads,
 			Owner owner) throws Exception {
-		start(Link.plain(transport), (builder) -> owner.applyTo(threads.applyTo(builder)));
+		start(Link.plain(transport), (builder) -> owner.applyTo(threads.applyTo(builder), this.received));
 		for (int i = 0; i < 3; i++) {
 			assertThat(connect().send("unread").readSlot()).isEqualTo(i);
 		}
 		TestServer.await("connections", () -> assertThat(events().of(ConnectionEvent.class)).hasSize(3));
+		if (owner != Owner.NOBODY) {
+			TestServer.await("bytes", () -> assertThat(this.received).hasValue(3));
+		}
 		endLoop(transport);
 		assertThat(this.server.server().connections()).hasSize(3);
 		this.server.server().connections().stream().filter((one) -> one.slot() == 0).forEach(CallosumConnection::close);
@@ -114,7 +125,7 @@ class EventLoopFaultTests {
 	@FaultTest
 	void aDrainDoesNotWaitForConnectionsWhoseEventLoopHasEnded(Transport transport, ListenerThreads threads,
 			Owner owner) throws Exception {
-		start(Link.plain(transport), (builder) -> owner.applyTo(threads.applyTo(builder)));
+		start(Link.plain(transport), (builder) -> owner.applyTo(threads.applyTo(builder), this.received));
 		assertThat(connect().readSlot()).isZero();
 		TestServer.await("connection", () -> assertThat(events().of(ConnectionEvent.class)).hasSize(1));
 		endLoop(transport);
@@ -154,12 +165,14 @@ class EventLoopFaultTests {
 	@FaultTest
 	void anOwnerThatAsksForBytesWhenTheEventLoopHasEndedIsToldTheirEnd(Transport transport, ListenerThreads threads)
 			throws Exception {
+		CompletableFuture<Void> subscribed = new CompletableFuture<>();
 		CompletableFuture<Void> end = new CompletableFuture<>();
 		BaseSubscriber<ByteBuf> owner = new BaseSubscriber<>() {
 
 			@Override
 			protected void hookOnSubscribe(Subscription subscription) {
 				// Asks later
+				subscribed.complete(null);
 			}
 
 			@Override
@@ -173,7 +186,7 @@ class EventLoopFaultTests {
 			return Mono.fromFuture(end, true);
 		})));
 		assertThat(connect().readSlot()).isZero();
-		TestServer.await("connection", () -> assertThat(events().of(ConnectionEvent.class)).hasSize(1));
+		subscribed.get(30, TimeUnit.SECONDS);
 		endLoop(transport);
 		owner.request(1);
 		TestServer.await("free", () -> assertThat(events().of(SlotFreeEvent.class)).hasSize(1));
@@ -238,19 +251,22 @@ class EventLoopFaultTests {
 
 		NOBODY(null),
 
-		HANDLER((connection) -> connection.inbound().receive().then()),
+		HANDLER((bytes) -> bytes.then()),
 
-		HANDLER_THAT_ASKS_FOR_LITTLE(
-				(connection) -> connection.inbound().receive().limitRate(1).concatMap((bytes) -> Mono.never()).then());
+		HANDLER_THAT_ASKS_FOR_LITTLE((bytes) -> bytes.limitRate(1).concatMap((message) -> Mono.never()).then());
 
-		private final ConnectionHandler handler;
+		private final Function<Flux<?>, Publisher<Void>> handler;
 
-		Owner(ConnectionHandler handler) {
+		Owner(Function<Flux<?>, Publisher<Void>> handler) {
 			this.handler = handler;
 		}
 
-		private CallosumServer.Builder applyTo(CallosumServer.Builder builder) {
-			return builder.connectionHandler(this.handler);
+		private CallosumServer.Builder applyTo(CallosumServer.Builder builder, AtomicInteger received) {
+			if (this == NOBODY) {
+				return builder;
+			}
+			return builder.connectionHandler((connection) -> this.handler
+				.apply(connection.inbound().receive().doOnNext((message) -> received.incrementAndGet())));
 		}
 
 	}

@@ -51,7 +51,10 @@ class ResourceFaultTests {
 			for (int i = 1; i <= 3; i++) {
 				int expected = i;
 				TestClient client = server.connect();
-				TestServer.await("free", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(expected));
+				TestServer.await("free", () -> {
+					assertThat(server.events().of(SlotFreeEvent.class)).hasSize(expected);
+					assertThat(exhausted).isFalse();
+				});
 				assertThat(client.isRefused()).isTrue();
 			}
 			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();

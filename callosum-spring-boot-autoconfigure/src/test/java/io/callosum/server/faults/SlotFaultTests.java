@@ -63,7 +63,7 @@ class SlotFaultTests {
 		SlotAllocator allocator = new SpoilingAllocator(answer, spoilt);
 		try (TestServer server = TestServer
 			.create(link,
-					(builder) -> threads.applyTo(builder.slotAllocator(allocator).slotTimeout(Duration.ofMillis(300))))
+					(builder) -> threads.applyTo(builder.slotAllocator(allocator).slotTimeout(Duration.ofSeconds(1))))
 			.expectNextSlot(0)) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (spoilt.get()) {
@@ -130,7 +130,7 @@ class SlotFaultTests {
 	void anAnswerAfterTheTimeOutIsFreedAtOnce(Link link, ListenerThreads threads) {
 		CompletableFuture<Integer> answer = new CompletableFuture<>();
 		try (TestServer server = TestServer.create(link,
-				(builder) -> threads.applyTo(builder.slotTimeout(Duration.ofMillis(150))))) {
+				(builder) -> threads.applyTo(builder.slotTimeout(Duration.ofSeconds(1))))) {
 			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
 			server.start();
 			assertThat(server.connect().isRefused()).isTrue();
@@ -230,7 +230,10 @@ class SlotFaultTests {
 			for (int i = 1; i <= 3; i++) {
 				int expected = i;
 				assertThat(server.connect().isRefused()).isTrue();
-				TestServer.await("free", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(expected));
+				TestServer.await("free", () -> {
+					assertThat(server.events().of(SlotFreeEvent.class)).hasSize(expected);
+					assertThat(failing).isFalse();
+				});
 			}
 			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
 		}
