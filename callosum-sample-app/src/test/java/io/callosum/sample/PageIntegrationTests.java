@@ -251,7 +251,6 @@ class PageIntegrationTests {
 		clients.get(3).close();
 		clients.get(12).close();
 		button(9).click();
-		await().until(() -> this.sample.server().connections().size() == 15);
 		awaitSlots(15);
 		browser.run("document.activeElement.blur()");
 		browser.saveScreenshot("page-" + colorScheme);
@@ -276,9 +275,6 @@ class PageIntegrationTests {
 		browser.open(this.url, width, height, colorScheme);
 	}
 
-	/**
-	 * Wait until the page shows the connections that the server has.
-	 */
 	/**
 	 * Wait until the page shows what the server has.
 	 * @param connections how many those are when the server knows of all that have come

@@ -626,18 +626,21 @@ final class ConnectionLease {
 			return true;
 		}
 		String message = error.getMessage();
-		if (error instanceof IllegalStateException && "channel not registered to an event loop".equals(message)) {
-			// From the stand-in that Reactor Netty has for a channel that is closed
-			return true;
-		}
-		if (error instanceof NullPointerException && "reactiveBridge is not installed".equals(message)) {
-			// From a write that has begun on another thread just before the end
-			return true;
-		}
 		// The transports and the JDK agree on no more than these words of the system
 		return error instanceof IOException && !(error instanceof SSLException) && message != null
 				&& (message.contains("Connection reset") || message.contains("Broken pipe")
 						|| message.contains("timed out") || message.contains("No route"));
+	}
+
+	/**
+	 * Return whether an error comes from the use of a connection that is closed.
+	 */
+	private static boolean isUseAfterClose(Throwable error) {
+		String message = error.getMessage();
+		// From the stand-in that Reactor Netty has for a channel that is closed
+		return (error instanceof IllegalStateException && "channel not registered to an event loop".equals(message))
+				// From a write that has begun on another thread just before the end
+				|| (error instanceof NullPointerException && "reactiveBridge is not installed".equals(message));
 	}
 
 	/**
@@ -1016,7 +1019,7 @@ final class ConnectionLease {
 				return;
 			}
 			Throwable cause = ServerEvents.unwrap(error);
-			if (isPeerGone(cause) && isEnding()) {
+			if (isEnding() && (isPeerGone(cause) || isUseAfterClose(cause))) {
 				close(Reason.PEER_RESET);
 			}
 			else {

@@ -147,7 +147,7 @@ class InboundBytesTests {
 			server.start();
 			TestClient client = server.connect();
 			int sent = 0;
-			while (sent < 2000 && isRead(sent, (sent < 1000) ? Duration.ofSeconds(30) : Duration.ofMillis(500))) {
+			while (sent < 2000 && isRead(sent, (sent <= 1000) ? Duration.ofSeconds(30) : Duration.ofMillis(500))) {
 				client.send(new byte[1]);
 				sent++;
 			}

@@ -60,8 +60,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
 	/**
-	 * How soon the last slot is back: a second, on a machine that has time for it, and
-	 * two for a single thread that has to wait.
+	 * How soon the last slot is back: a second, as a test of its own has it, and two for
+	 * whichever thread has to wait in one of all those tests.
 	 */
 	private static final Duration PROMISE = Duration.ofSeconds(3);
 

@@ -100,7 +100,14 @@ class PeerGoneTests {
 				assertThat(System.nanoTime() - left).as(leave.name()).isLessThan(AT_MOST.toNanos());
 				List<SlotFreeEvent> events = server.events().of(SlotFreeEvent.class);
 				assertThat(events).hasSize(leave.ordinal() + 1);
-				assertThat(events.get(leave.ordinal()).getReason()).as(leave.name()).isEqualTo(leave.reason);
+				if (leave == Leave.FIN && owner == Owner.HANDLER_THAT_ONLY_WRITES) {
+					// A write may find the reset for the bytes that the client has not
+					// read
+					assertThat(events.get(leave.ordinal()).getReason()).isIn(Reason.PEER_CLOSED, Reason.PEER_RESET);
+				}
+				else {
+					assertThat(events.get(leave.ordinal()).getReason()).as(leave.name()).isEqualTo(leave.reason);
+				}
 				client.close();
 			}
 			assertThat(this.tap.openChannels()).isEmpty();
@@ -409,8 +416,8 @@ class PeerGoneTests {
 		FIN(Reason.PEER_CLOSED) {
 			@Override
 			void accept(TestClient client) {
-				// With unread bytes, a close would be a reset too
 				finish(client);
+				client.close();
 			}
 		},
 

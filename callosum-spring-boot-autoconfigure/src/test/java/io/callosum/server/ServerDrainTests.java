@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
@@ -283,9 +284,11 @@ class ServerDrainTests {
 			}, this.executor);
 			this.tap.awaitBytesRead(4);
 			awaitHandled(1);
+			CompletableFuture<Long> completed = sink.end().handle((end, ex) -> System.nanoTime());
+			long start = System.nanoTime();
 			assertThat(stop(server, timeout).join()).isBetween(timeout, timeout.plus(LATE));
-			// Not completed before its peer was quiet
-			assertThat(sink.size()).isGreaterThan(4 * 20);
+			assertThat(completed.orTimeout(30, TimeUnit.SECONDS).join() - start)
+				.isGreaterThanOrEqualTo(timeout.toNanos());
 			over.set(true);
 			sender.exceptionally((ex) -> null).join();
 			verifyReasons(server, Reason.SERVER_STOPPED);

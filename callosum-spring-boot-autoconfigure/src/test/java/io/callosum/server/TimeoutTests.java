@@ -70,7 +70,7 @@ class TimeoutTests {
 			TestClient client = connect(server, tls);
 			assertThat(client.readLine()).isEqualTo("0\r\n");
 			assertThat(client.read()).isEqualTo(-1);
-			assertThat(System.nanoTime() - start).isBetween(TIMEOUT.toNanos(), TIMEOUT.multipliedBy(10).toNanos());
+			assertThat(System.nanoTime() - start).isBetween(TIMEOUT.toNanos(), TIMEOUT.multipliedBy(5).toNanos());
 			verifyEnd(server, Reason.IDLE_TIMEOUT);
 			assertThat(server.warnings()).isEmpty();
 		}

@@ -20,9 +20,11 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 
 import reactor.core.publisher.Mono;
 
@@ -60,6 +62,29 @@ class CloseFaultTests {
 				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.PEER_CLOSED));
 			Faults.verifyNoError(server);
 		}
+	}
+
+	@FaultTest
+	void aSlotIsBackWithinASecond(Link link, ListenerThreads threads) {
+		try (TestServer server = TestServer.create(link, threads::applyTo).start()) {
+			for (Departure departure : Departure.values()) {
+				// The best of some, for the machine may do something else
+				long best = IntStream.range(0, 5)
+					.mapToLong((i) -> nanosUntilSlotIsBack(server, departure))
+					.min()
+					.orElseThrow();
+				assertThat(best).as(departure.name()).isLessThan(TimeUnit.SECONDS.toNanos(1));
+			}
+		}
+	}
+
+	private static long nanosUntilSlotIsBack(TestServer server, Departure departure) {
+		TestClient client = server.connect();
+		assertThat(client.readSlot()).isZero();
+		long start = System.nanoTime();
+		departure.leave(client);
+		server.awaitConnections(0);
+		return System.nanoTime() - start;
 	}
 
 	@FaultTest

@@ -76,7 +76,9 @@ class ConnectionSoak {
 			"ERROR StackOverflowError", "ERROR TimeoutException", "ERROR NotSslRecordException",
 			"ERROR SslHandshakeTimeoutException",
 			// Where random bytes look like a record
-			"ERROR SSLException");
+			"ERROR SSLException",
+			// See StandaloneApplication
+			"ERROR ConnectionGone");
 
 	/**
 	 * How much more there may be at the end than after the warm-up, when no connection is

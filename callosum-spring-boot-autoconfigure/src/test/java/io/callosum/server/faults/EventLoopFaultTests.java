@@ -16,7 +16,6 @@
 
 package io.callosum.server.faults;
 
-import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.Socket;

@@ -218,7 +218,12 @@ class StandaloneApplication {
 
 	@EventListener
 	void error(ServerErrorEvent event) {
-		System.out.println("ERROR " + event.getError().getClass().getSimpleName());
+		Throwable error = event.getError();
+		// What Reactor Netty throws at listeners that write on another thread than the
+		// event loop, if the connection ends just then
+		boolean gone = error instanceof NullPointerException
+				&& "reactiveBridge is not installed".equals(error.getMessage());
+		System.out.println("ERROR " + (gone ? "ConnectionGone" : error.getClass().getSimpleName()));
 	}
 
 	private static Publisher<Void> serve(Behavior behavior, CallosumConnection connection) {
