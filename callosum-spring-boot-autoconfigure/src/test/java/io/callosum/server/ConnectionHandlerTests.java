@@ -31,6 +31,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 
 import io.netty.buffer.ByteBuf;
@@ -392,36 +394,22 @@ class ConnectionHandlerTests {
 
 	@Test
 	void aHandlerThatWritesWhenItsPeerHasLeftIsNotTakenForFailed() {
-		CompletableFuture<?> called = new CompletableFuture<>();
 		AtomicBoolean written = new AtomicBoolean();
-		try (TestServer server = create((connection) -> {
+		verifyNotTakenForFailed((connection) -> {
 			// Its peer is there when it is assembled
 			Publisher<Void> answer = connection.outbound().send(Mono.fromSupplier(() -> {
 				written.set(true);
 				return Unpooled.wrappedBuffer(new byte[1]);
 			}));
-			called.complete(null);
-			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
-			return answer;
-		}, (builder) -> builder.listenerExecutor(this.executor)).start()) {
-			TestClient client = server.connect();
-			client.readSlot();
-			called.join();
-			client.close();
-			server.verifyNothingLeft();
-			assertThat(written).isTrue();
-			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(server.warnings()).isEmpty();
-		}
+			return () -> answer;
+		});
+		assertThat(written).isTrue();
 	}
 
 	@Test
 	void aHandlerThatBeginsToWriteJustAsItsPeerLeavesIsNotTakenForFailed() {
-		CompletableFuture<?> called = new CompletableFuture<>();
 		AtomicReference<Throwable> thrown = new AtomicReference<>();
-		try (TestServer server = create((connection) -> {
-			called.complete(null);
-			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+		verifyNotTakenForFailed((connection) -> () -> {
 			// What it meets then, of which no test can choose the moment: a channel that
 			// was active when it was asked, and whose pipeline is empty a moment later
 			NettyOutbound outbound = new ChannelOperations<>(Connection.from(new EmbeddedChannel()),
@@ -433,13 +421,28 @@ class ConnectionHandlerTests {
 				thrown.set(ex);
 				throw ex;
 			}
+		});
+		assertThat(thrown.get()).isInstanceOf(NullPointerException.class);
+	}
+
+	/**
+	 * Check that nobody is told of an error of a handler whose peer leaves meanwhile.
+	 * @param handler called while the peer is there; what it returns, when the connection
+	 * has ended
+	 */
+	private void verifyNotTakenForFailed(Function<CallosumConnection, Supplier<Publisher<Void>>> handler) {
+		CompletableFuture<?> called = new CompletableFuture<>();
+		try (TestServer server = create((connection) -> {
+			Supplier<Publisher<Void>> answer = handler.apply(connection);
+			called.complete(null);
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			return answer.get();
 		}, (builder) -> builder.listenerExecutor(this.executor)).start()) {
 			TestClient client = server.connect();
 			client.readSlot();
 			called.join();
 			client.close();
 			server.verifyNothingLeft();
-			assertThat(thrown.get()).isInstanceOf(NullPointerException.class);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();
 		}
