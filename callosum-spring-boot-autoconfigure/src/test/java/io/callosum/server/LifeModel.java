@@ -164,6 +164,18 @@ final class LifeModel implements CallosumMetricsRecorder {
 		this.lives.forEach((life) -> life.possibleReasons.add(Reason.SERVER_STOPPED));
 	}
 
+	/**
+	 * The peer does not read any more, or again.
+	 */
+	void stalls(Life life, boolean stalled) {
+		if (life.stalled != stalled) {
+			life.stalled = stalled;
+			// Seen to be so before is not seen to have been so since
+			life.stalledSince = null;
+			life.lingersSince = null;
+		}
+	}
+
 	void draining() {
 		this.draining = true;
 	}
@@ -798,7 +810,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		boolean broken;
 
-		boolean stalled;
+		private boolean stalled;
 
 		int bytesSent;
 

@@ -574,12 +574,12 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	private void stall(Life life) {
-		life.stalled = true;
+		this.model.stalls(life, true);
 		life.channel.stall();
 	}
 
 	private void resume(Life life) {
-		life.stalled = false;
+		this.model.stalls(life, false);
 		life.channel.resume();
 	}
 

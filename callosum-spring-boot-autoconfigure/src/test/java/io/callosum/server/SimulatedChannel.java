@@ -106,7 +106,8 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	}
 
 	/**
-	 * The peer does not read what it is sent.
+	 * The peer does not read what it is sent. Messages without bytes leave nevertheless,
+	 * as they do from a socket.
 	 */
 	void stall() {
 		this.stalled = true;
@@ -207,16 +208,16 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 		if (this.failure != null) {
 			throw this.failure;
 		}
-		Object message = queue.current();
-		while (message != null && !this.stalled) {
-			byte[] chunk = ByteBufUtil.getBytes((ByteBuf) message);
-			if (chunk.length > 0) {
+		ByteBuf message = (ByteBuf) queue.current();
+		while (message != null && (!this.stalled || !message.isReadable())) {
+			if (message.isReadable()) {
+				byte[] chunk = ByteBufUtil.getBytes(message);
 				this.written.add(chunk);
 				this.bytes.writeBytes(chunk);
 				this.lastActivity = eventLoop().ticker().nanoTime();
 			}
 			queue.remove();
-			message = queue.current();
+			message = (ByteBuf) queue.current();
 		}
 	}
 
