@@ -807,18 +807,35 @@ final class ConnectionLease {
 			scheduleDraining(this::drainWhenQuiet);
 			return;
 		}
+		boolean discarding = this.readAhead.isDiscarding() && !connection.isClaimed();
 		boolean completed = connection.completeInbound();
-		boolean handled = this.handling != null;
-		if (!handled && !connection.isClaimed()) {
-			flushAndClose();
+		if (this.handling == null) {
+			if (discarding) {
+				flushAndClose();
+			}
+			else {
+				scheduleDraining(this::drainFurther);
+			}
 		}
 		else if (!completed) {
 			// The handler may claim its bytes yet, and wait for their end then
 			scheduleDraining(this::drainWhenQuiet);
 		}
-		else if (!handled) {
-			scheduleDraining(this::flushAndClose);
+	}
+
+	/**
+	 * Another quiet period has passed for those who may not have done with the bytes:
+	 * there is no telling when they have.
+	 */
+	private void drainFurther() {
+		if (this.handling != null) {
+			// Called just before the stop
+			drainWhenQuiet();
+			return;
 		}
+		// A listener may have claimed them only now
+		connection().completeInbound();
+		flushAndClose();
 	}
 
 	private void flushAndClose() {
@@ -1019,10 +1036,8 @@ final class ConnectionLease {
 				return;
 			}
 			Throwable cause = ServerEvents.unwrap(error);
-			if (isEnding() && (isPeerGone(cause) || isUseAfterClose(cause))) {
-				close(Reason.PEER_RESET);
-			}
-			else {
+			// What has ended the connection closes it, and knows why
+			if (!isEnding() || !(isPeerGone(cause) || isUseAfterClose(cause))) {
 				close(Reason.HANDLER_FAILED);
 				ConnectionLease.this.run.events().report(ErrorKind.HANDLER, cause, ConnectionLease.this.id);
 			}

@@ -190,7 +190,7 @@ final class LeasedConnection implements CallosumConnection {
 	 * Return whether the bytes are claimed.
 	 */
 	boolean isClaimed() {
-		return this.relay != null;
+		return this.claim == Claim.CLAIMED;
 	}
 
 	/**

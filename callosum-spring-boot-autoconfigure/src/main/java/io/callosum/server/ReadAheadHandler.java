@@ -271,6 +271,13 @@ final class ReadAheadHandler extends ChannelDuplexHandler {
 	}
 
 	/**
+	 * Return whether what the peer sends is discarded.
+	 */
+	boolean isDiscarding() {
+		return this.discarding;
+	}
+
+	/**
 	 * Write and flush something that is not for the codecs of the owner and of
 	 * customizers.
 	 */

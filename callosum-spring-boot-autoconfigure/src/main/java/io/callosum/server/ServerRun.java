@@ -122,7 +122,11 @@ final class ServerRun {
 	/**
 	 * Whether new channels are to be closed at once.
 	 */
-	private volatile boolean closing;
+	/**
+	 * Whether channels that are registered from now on are closed: those that were
+	 * accepted before the stop, and had to wait for their event loop.
+	 */
+	private volatile boolean closingNew;
 
 	/**
 	 * Whether nothing is left but to tell so.
@@ -322,7 +326,7 @@ final class ServerRun {
 		if (this.settings.sslProviders != null) {
 			lease.awaitHandshake(this.settings.sslHandshakeTimeout);
 		}
-		if (this.closing) {
+		if (this.closingNew) {
 			lease.close(Reason.SERVER_STOPPED);
 		}
 	}
@@ -432,11 +436,12 @@ final class ServerRun {
 	}
 
 	void drainConnections() {
+		this.closingNew = true;
 		this.open.forEach(ConnectionLease::drain);
 	}
 
 	void closeConnections() {
-		this.closing = true;
+		this.closingNew = true;
 		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
 	}
 

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundBuffer;
@@ -59,14 +60,14 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 
 	private final long writeNanos;
 
-	private final ChannelFutureListener writeListener = (write) -> written();
+	private final ChannelFutureListener writeListener = this::written;
 
 	private final Ticker ticker;
 
 	private long lastRead;
 
 	/**
-	 * When bytes were written last, or began to wait.
+	 * When bytes were written last.
 	 */
 	private long lastWrite;
 
@@ -74,6 +75,11 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	 * How much of the first message that waits had been written by then.
 	 */
 	private long progress;
+
+	/**
+	 * Since when the bytes that wait have waited without any being written.
+	 */
+	private long waitingSince;
 
 	private boolean foundIdle;
 
@@ -124,17 +130,23 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 
 	@Override
 	public void flush(ChannelHandlerContext ctx) {
+		boolean waited = isWaiting(ctx);
 		ctx.flush();
-		if (this.writeNanos > 0 && this.writeCheck == null && isWaiting(ctx)) {
-			this.lastWrite = this.ticker.nanoTime();
+		if (this.writeNanos > 0 && !waited && isWaiting(ctx)) {
+			this.waitingSince = this.ticker.nanoTime();
 			this.progress = progress(ctx);
-			scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
+			if (this.writeCheck == null) {
+				scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
+			}
 		}
 	}
 
-	private void written() {
-		this.lastWrite = this.ticker.nanoTime();
-		this.progress = 0;
+	private void written(ChannelFuture write) {
+		if (write.isSuccess()) {
+			this.lastWrite = this.ticker.nanoTime();
+			this.waitingSince = this.lastWrite;
+			this.progress = 0;
+		}
 	}
 
 	private void scheduleIdleCheck(ChannelHandlerContext ctx, long delay) {
@@ -169,7 +181,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 			return;
 		}
 		observeProgress(ctx);
-		if (this.ticker.nanoTime() - this.lastWrite < this.writeNanos) {
+		if (this.ticker.nanoTime() - this.waitingSince < this.writeNanos) {
 			this.foundStuck = false;
 			scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
 		}
@@ -187,6 +199,7 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 		if (progress != this.progress) {
 			this.progress = progress;
 			this.lastWrite = this.ticker.nanoTime();
+			this.waitingSince = this.lastWrite;
 		}
 	}
 

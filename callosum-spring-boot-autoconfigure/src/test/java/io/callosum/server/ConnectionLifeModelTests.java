@@ -32,6 +32,14 @@ import org.slf4j.LoggerFactory;
 import reactor.core.scheduler.Schedulers;
 
 import io.callosum.server.LifeModel.Situation;
+import io.callosum.server.LifeSequence.Act;
+import io.callosum.server.LifeSequence.Allocation;
+import io.callosum.server.LifeSequence.Handling;
+import io.callosum.server.LifeSequence.Plan;
+import io.callosum.server.LifeSequence.Reply;
+import io.callosum.server.LifeSequence.Setup;
+import io.callosum.server.LifeSequence.Step;
+import io.callosum.server.LifeSequence.Threads;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -104,6 +112,37 @@ class ConnectionLifeModelTests {
 		}
 		if (SEQUENCES >= DEFAULT_SEQUENCES) {
 			assertThat(this.reached).as("what came about").containsOnlyKeys(Situation.values());
+		}
+	}
+
+	/**
+	 * The check that is pending from the write before comes late, and is made again.
+	 */
+	@Test
+	void aWriteIsTimedFromWhenItsBytesBeganToWait() {
+		Setup setup = new Setup(Threads.LOOPS, false, 1, true, null, null, false, false, true, 1000);
+		verify(new LifeSequence(0, setup,
+				List.of(new Step.Accept(0, 1, Plan.PLAIN), new Step.Settle(), new Step.Stall(0),
+						new Step.Write(0, 10, true), new Step.RunSome(1), new Step.Resume(0), new Step.RunSome(1),
+						new Step.Advance(1001), new Step.Stall(0), new Step.Write(0, 10, true), new Step.RunSome(9),
+						new Step.Advance(1001), new Step.Settle())),
+				1);
+	}
+
+	/**
+	 * The first quiet period ends while the listener that claims them has not returned.
+	 */
+	@Test
+	void bytesThatAreClaimedWhileTheServerDrainsEnd() {
+		Setup setup = new Setup(Threads.EXECUTOR, false, 1, true, null, null, false, false, false, 1000);
+		Plan claimsLate = new Plan(List.of(), Reply.NONE, 0, Allocation.NORMAL,
+				List.of(Act.WRITE, Act.LET_OTHERS_RUN, Act.CLAIM), Handling.STAY, 9, List.of(), false);
+		for (int tasks = 0; tasks < 10; tasks++) {
+			verify(new LifeSequence(tasks, setup,
+					List.of(new Step.Accept(0, 1, claimsLate), new Step.RunSome(4), new Step.Stall(0),
+							new Step.Stop(5000), new Step.RunSome(1), new Step.Advance(1001), new Step.RunSome(1),
+							new Step.Settle(), new Step.Advance(1001), new Step.Advance(1001), new Step.Settle())),
+					tasks);
 		}
 	}
 

@@ -265,7 +265,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 		boolean possible = switch (reason) {
 			case SLOT_TIMEOUT -> now() - life.acceptedAt >= SLOT_TIMEOUT;
 			case IDLE_TIMEOUT -> this.setup.idleTimeout() && now() - life.channel.lastActivity() >= IDLE_TIMEOUT;
-			case WRITE_TIMEOUT -> this.setup.writeTimeout() && life.channel.isStalled();
+			case WRITE_TIMEOUT -> this.setup.writeTimeout() && life.channel.waitingSince() != null
+					&& now() - life.channel.waitingSince() >= WRITE_TIMEOUT;
 			case REFUSED -> life.refused;
 			default -> life.possibleReasons.contains(reason);
 		};
@@ -547,7 +548,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!this.setup.writeTimeout() || !isOver(life.stalledSince, 2 * WRITE_TIMEOUT),
 				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
-		verify(!this.setup.idleTimeout() || life.handlerEnded || life.isWriting()
+		verify(!this.setup.idleTimeout() || life.handlerEnded
 				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT + SECOND_LOOK, life + " is idle for too long");
 		boolean discards = life.connectionEvents > 0 && !this.setup.handler() && !life.inbound;
 		boolean noticed = discards || life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;

@@ -206,11 +206,14 @@ final class LifeSimulation implements SlotAllocator {
 			}
 		}
 		settle();
-		// Those whose peer sent so much that its leave is not noticed
-		this.scripts.stream()
-			.filter((script) -> script.life.channel.isOpen() && script.connection != null)
-			.forEach(this::close);
-		settle();
+		// Those whose peer sent so much that its leave is not noticed, and whoever gets
+		// his
+		// slot in consequence
+		List<Script> unnoticed;
+		while (!(unnoticed = unnoticed()).isEmpty()) {
+			unnoticed.forEach(this::close);
+			settle();
+		}
 		advance(Duration.ofSeconds(11));
 		settle();
 		while (!this.pendingAnswers.isEmpty()) {
@@ -234,6 +237,12 @@ final class LifeSimulation implements SlotAllocator {
 		this.model.verify(this.buffers.metric().usedHeapMemory() + this.buffers.metric().usedDirectMemory() == 0,
 				"buffers are not released");
 		this.model.throwViolation();
+	}
+
+	private List<Script> unnoticed() {
+		return this.scripts.stream()
+			.filter((script) -> script.life.channel.isOpen() && script.connection != null)
+			.toList();
 	}
 
 	/**
@@ -422,10 +431,10 @@ final class LifeSimulation implements SlotAllocator {
 
 	private void execute(Step step) {
 		if (step instanceof Step.Accept accept) {
-			// While closing: a listener may have held the loop until then
-			if (this.phase != Phase.DRAINING && this.phase != Phase.STOPPED) {
+			// While draining and closing: a listener may have held the loop until then
+			if (this.phase != Phase.STOPPED) {
 				accept(accept.loop(), accept.address(), accept.plan());
-				if (this.phase == Phase.CLOSING) {
+				if (this.phase == Phase.DRAINING || this.phase == Phase.CLOSING) {
 					passThroughLoops();
 				}
 			}

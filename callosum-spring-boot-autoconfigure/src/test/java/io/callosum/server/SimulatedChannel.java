@@ -78,6 +78,8 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	 */
 	private long lastActivity;
 
+	private Long waitingSince;
+
 	SimulatedChannel(InetSocketAddress remoteAddress, InetSocketAddress localAddress) {
 		super(null);
 		this.remoteAddress = remoteAddress;
@@ -135,10 +137,6 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 		this.refusingWrites = true;
 	}
 
-	boolean isStalled() {
-		return this.stalled;
-	}
-
 	/**
 	 * Return what was written at a time.
 	 */
@@ -152,6 +150,14 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 
 	long lastActivity() {
 		return this.lastActivity;
+	}
+
+	/**
+	 * Return since when what was written waits without any progress, {@code null} if
+	 * nothing does.
+	 */
+	Long waitingSince() {
+		return this.waitingSince;
 	}
 
 	// What an event loop does
@@ -217,7 +223,11 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 				this.lastActivity = eventLoop().ticker().nanoTime();
 			}
 			queue.remove();
+			this.waitingSince = null;
 			message = (ByteBuf) queue.current();
+		}
+		if (message != null && this.waitingSince == null) {
+			this.waitingSince = eventLoop().ticker().nanoTime();
 		}
 	}
 
