@@ -120,9 +120,6 @@ final class ServerRun {
 	private volatile long drainDeadline;
 
 	/**
-	 * Whether new channels are to be closed at once.
-	 */
-	/**
 	 * Whether channels that are registered from now on are closed: those that were
 	 * accepted before the stop, and had to wait for their event loop.
 	 */

@@ -442,6 +442,7 @@ class ConnectionHandlerTests {
 			client.readSlot();
 			called.join();
 			client.close();
+			verifyEnd(server, Reason.PEER_CLOSED);
 			server.verifyNothingLeft();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();

@@ -265,6 +265,36 @@ class ServerDrainTests {
 	}
 
 	@Test
+	void aListenerThatClaimsWhenTheFirstQuietPeriodIsOverGetsItsBytesAndAnswers() {
+		Duration quietPeriod = Duration.ofSeconds(3);
+		Payload.Sink sink = new Payload.Sink();
+		CompletableFuture<?> claim = new CompletableFuture<>();
+		try (TestServer server = create(null,
+				(builder) -> builder.shutdownQuietPeriod(quietPeriod).listenerExecutor(this.executor))) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				CallosumConnection connection = event.getConnection();
+				claim.join();
+				connection.inbound()
+					.receive()
+					.asByteArray()
+					.doOnComplete(() -> connection.outbound().sendString(Mono.just("last")).then().subscribe())
+					.subscribe(sink);
+			});
+			server.start();
+			TestClient client = server.connect().send("request");
+			client.readSlot();
+			this.tap.awaitBytesRead(7);
+			CompletableFuture<Duration> stop = stop(server, LONG);
+			Mono.delay(quietPeriod.multipliedBy(3).dividedBy(2)).block();
+			claim.complete(null);
+			assertThat(client.readAll()).asString().isEqualTo("last");
+			assertThat(sink.received()).asString().isEqualTo("request");
+			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
+			verifyReasons(server, Reason.SERVER_STOPPED);
+		}
+	}
+
+	@Test
 	void aPeerThatKeepsSendingKeepsItsConnectionUntilTheTimeOut() {
 		Duration quietPeriod = Duration.ofSeconds(1);
 		Duration timeout = quietPeriod.multipliedBy(3);
