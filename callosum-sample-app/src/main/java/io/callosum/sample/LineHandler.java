@@ -45,7 +45,7 @@ class LineHandler implements ConnectionHandler {
 	@Override
 	public Publisher<Void> handle(CallosumConnection connection) {
 		Flux<String> answers = connection.inbound()
-			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(MAX_LINE_LENGTH)))
+			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(MAX_LINE_LENGTH, true, true)))
 			.receive()
 			.asString(StandardCharsets.UTF_8)
 			.takeUntil((line) -> line.equalsIgnoreCase("quit"))

@@ -170,7 +170,7 @@ class PageIntegrationTests {
 	void theFeedTellsOfErrorsAndRefusalsAsText() throws Exception {
 		open(1280, 900, "light");
 		Socket client = this.sample.connect();
-		client.getOutputStream().write("x".repeat(5000).concat("\n").getBytes(StandardCharsets.US_ASCII));
+		client.getOutputStream().write("x".repeat(5000).getBytes(StandardCharsets.US_ASCII));
 		await().untilAsserted(() -> assertThat(text("#feed")).contains("error", "TooLongFrameException"));
 		assertThat(text("[data-total=errors]")).isEqualTo("1");
 		this.sample.connect(1000);

@@ -208,7 +208,7 @@ class ReadmeExamplesTests {
 		@Override
 		public Publisher<Void> handle(CallosumConnection connection) {
 			Flux<String> answers = connection.inbound()
-				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024, true, true)))
 				.receive()
 				.asString(StandardCharsets.UTF_8)
 				.concatMap((line) -> Mono.fromCallable(() -> this.database.find(line))
