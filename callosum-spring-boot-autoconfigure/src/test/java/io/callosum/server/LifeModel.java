@@ -495,7 +495,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 			if (isOpen) {
 				open++;
 				life.lingersSince = since(life.lingersSince, life.handlerEnded && !life.stalled);
-				life.quietSince = since(life.quietSince, this.draining && life.messagesSent == 0);
+				life.quietSince = since(life.quietSince,
+						this.draining && life.messagesSent == 0 && life.connectionEvents > 0);
 				life.stalledSince = since(life.stalledSince, life.stalled && !life.broken && life.isWriting());
 				checkOpen(life);
 			}
