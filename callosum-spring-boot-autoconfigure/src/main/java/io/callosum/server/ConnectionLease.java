@@ -598,7 +598,7 @@ final class ConnectionLease {
 	 * Return whether something has ended the connection, or is about to. An error of a
 	 * handler may as well be about another connection, such as one to a database.
 	 */
-	private boolean isEnding() {
+	boolean isEnding() {
 		return this.reason != null || !this.channel.isActive();
 	}
 

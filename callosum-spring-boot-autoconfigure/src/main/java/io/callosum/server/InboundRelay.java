@@ -82,6 +82,10 @@ final class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>,
 				.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum",
 						new CodecFailureHandler(readAhead));
 			this.lease.operations().receiveObject().subscribe(this);
+			if (this.lease.isEnding()) {
+				// As when a drain waits for what was written to leave
+				complete();
+			}
 		}
 		else {
 			Queue<Object> rest = new ArrayDeque<>();

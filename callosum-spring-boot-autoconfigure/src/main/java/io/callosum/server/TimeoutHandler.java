@@ -132,10 +132,14 @@ final class TimeoutHandler extends ChannelDuplexHandler {
 	public void flush(ChannelHandlerContext ctx) {
 		boolean waited = isWaiting(ctx);
 		ctx.flush();
-		if (this.writeNanos > 0 && !waited && isWaiting(ctx)) {
+		if (!isWaiting(ctx)) {
+			return;
+		}
+		observeProgress(ctx);
+		if (this.writeNanos > 0 && (!waited || this.writeCheck == null)) {
 			this.waitingSince = this.ticker.nanoTime();
-			this.progress = progress(ctx);
 			if (this.writeCheck == null) {
+				// Also when they have waited already: a handler before this one may flush
 				scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
 			}
 		}

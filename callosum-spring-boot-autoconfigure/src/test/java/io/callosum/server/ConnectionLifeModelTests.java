@@ -137,12 +137,35 @@ class ConnectionLifeModelTests {
 		Setup setup = new Setup(Threads.EXECUTOR, false, 1, true, null, null, false, false, false, 1000);
 		Plan claimsLate = new Plan(List.of(), Reply.NONE, 0, Allocation.NORMAL,
 				List.of(Act.WRITE, Act.LET_OTHERS_RUN, Act.CLAIM), Handling.STAY, 9, List.of(), false);
-		for (int tasks = 0; tasks < 10; tasks++) {
-			verify(new LifeSequence(tasks, setup,
+		for (int order = 0; order < 10; order++) {
+			verify(new LifeSequence(order, setup,
 					List.of(new Step.Accept(0, 1, claimsLate), new Step.RunSome(4), new Step.Stall(0),
 							new Step.Stop(5000), new Step.RunSome(1), new Step.Advance(1001), new Step.RunSome(1),
 							new Step.Settle(), new Step.Advance(1001), new Step.Advance(1001), new Step.Settle())),
-					tasks);
+					order);
+		}
+	}
+
+	/**
+	 * The last quiet period ends while the listener that claims them has not returned.
+	 */
+	@Test
+	void bytesThatAreClaimedWhileADrainedConnectionIsFlushedEnd() {
+		Setup setup = new Setup(Threads.EXECUTOR, false, 1, true, null, null, false, false, false, 1000);
+		List<Act> acts = new ArrayList<>(List.of(Act.WRITE));
+		for (int i = 0; i < 3; i++) {
+			acts.addAll(List.of(Act.TAKE_TIME, Act.LET_OTHERS_RUN, Act.LET_OTHERS_RUN));
+		}
+		acts.add(Act.CLAIM);
+		Plan claimsLate = new Plan(List.of(), Reply.NONE, 0, Allocation.NORMAL, acts, Handling.STAY, 9, List.of(),
+				false);
+		for (int order = 0; order < 10; order++) {
+			verify(new LifeSequence(order, setup,
+					List.of(new Step.Accept(0, 1, claimsLate), new Step.RunSome(4), new Step.Stall(0),
+							new Step.Stop(600_000), new Step.RunSome(1), new Step.RunSome(1), new Step.Settle(),
+							new Step.Advance(1001), new Step.Settle(), new Step.Advance(1001), new Step.Settle(),
+							new Step.Advance(1001), new Step.Settle())),
+					order);
 		}
 	}
 

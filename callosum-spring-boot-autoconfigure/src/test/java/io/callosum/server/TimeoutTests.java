@@ -21,11 +21,13 @@ import java.io.InputStream;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.UnaryOperator;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.handler.flush.FlushConsolidationHandler;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -172,6 +174,24 @@ class TimeoutTests {
 	}
 
 	@Test
+	void aConnectionIsNotIdleFromBeforeALargeMessageOfWhichAPartHasLeft() {
+		Duration idleTimeout = Duration.ofSeconds(3);
+		AtomicLong written = new AtomicLong();
+		try (TestServer server = create(false,
+				(builder) -> builder.idleTimeout(idleTimeout)
+					.writeTimeout(Duration.ofMinutes(1))
+					.connectionHandler((connection) -> Mono.delay(idleTimeout.dividedBy(2)).then(Mono.defer(() -> {
+						written.set(System.nanoTime());
+						return Mono.from(sendLargeMessage(connection));
+					}))))
+			.start()) {
+			assertThat(server.connect().readSlot()).isZero();
+			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			assertThat(System.nanoTime() - written.get()).isGreaterThanOrEqualTo(idleTimeout.toNanos());
+		}
+	}
+
+	@Test
 	void aHandshakeThatStallsIsIdle() {
 		try (TestServer server = idle(true, UnaryOperator.identity()).start()) {
 			assertThat(server.connect().read()).isEqualTo(-1);
@@ -202,6 +222,23 @@ class TimeoutTests {
 							(netty) -> netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]))))
 				.then();
 		})).start()) {
+			assertThat(server.connect().readSlot()).isZero();
+			verifyEnd(server, Reason.WRITE_TIMEOUT);
+		}
+	}
+
+	@Test
+	void aPeerThatStopsToReadIsClosedAlsoWhereACustomizerFlushesByItself() {
+		try (TestServer server = writing(false, (builder) -> builder
+			.customizer((tcpServer) -> tcpServer.doOnConnection(
+					(connection) -> connection.channel().pipeline().addFirst(new FlushConsolidationHandler(256, true))))
+			.connectionHandler(
+					(connection) -> Flux.interval(Duration.ofMillis(20))
+						.doOnNext((tick) -> connection.outbound()
+							.withConnection((netty) -> netty.channel()
+								.writeAndFlush(Unpooled.wrappedBuffer(new byte[200_000]))))
+						.then()))
+			.start()) {
 			assertThat(server.connect().readSlot()).isZero();
 			verifyEnd(server, Reason.WRITE_TIMEOUT);
 		}
