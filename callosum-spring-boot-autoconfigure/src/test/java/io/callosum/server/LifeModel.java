@@ -108,7 +108,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	private boolean stopping;
 
-	private boolean draining;
+	private Long drainingSince;
 
 	private int stops;
 
@@ -177,12 +177,18 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	void draining() {
-		this.draining = true;
+		this.drainingSince = now();
+	}
+
+	/**
+	 * All connections are about to be closed.
+	 */
+	void closing() {
+		this.drainingSince = null;
 	}
 
 	void stopped() {
 		this.stopping = false;
-		this.draining = false;
 		for (Life life : this.lives) {
 			verify(!life.run || life.isClosed(), life + " is open after the stop");
 			// An answer to a connection of an earlier run is freed when it comes
@@ -268,6 +274,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 			case WRITE_TIMEOUT -> this.setup.writeTimeout() && life.channel.waitingSince() != null
 					&& now() - life.channel.waitingSince() >= WRITE_TIMEOUT;
 			case REFUSED -> life.refused;
+			case SERVER_STOPPED ->
+				life.possibleReasons.contains(reason) && (this.drainingSince == null || life.channel.written().isEmpty()
+						|| (!life.handled && now() - this.drainingSince >= (life.inbound ? 2 : 1) * QUIET_PERIOD));
 			default -> life.possibleReasons.contains(reason);
 		};
 		verify(possible, "SlotFreeEvent of " + life + " with the reason " + reason + ", which it had no cause for");
@@ -496,7 +505,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 				open++;
 				life.lingersSince = since(life.lingersSince, life.handlerEnded && !life.stalled);
 				life.quietSince = since(life.quietSince,
-						this.draining && life.messagesSent == 0 && life.connectionEvents > 0);
+						this.drainingSince != null && life.messagesSent == 0 && life.connectionEvents > 0);
 				life.stalledSince = since(life.stalledSince, life.stalled && !life.broken && life.isWriting());
 				checkOpen(life);
 			}

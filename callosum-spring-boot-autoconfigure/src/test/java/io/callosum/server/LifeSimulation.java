@@ -316,6 +316,7 @@ final class LifeSimulation implements SlotAllocator {
 		}
 		else if (this.phase == Phase.DRAINING && (this.run.isDone() || this.ticker.nanoTime() >= this.drainDeadline)) {
 			trace("the server closes its connections");
+			this.model.closing();
 			this.run.closeConnections();
 			this.phase = Phase.CLOSING;
 		}
