@@ -19,14 +19,17 @@ package io.callosum.server;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
+import java.nio.channels.ClosedChannelException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -423,6 +426,30 @@ class ConnectionHandlerTests {
 			}
 		});
 		assertThat(thrown.get()).isInstanceOf(NullPointerException.class);
+	}
+
+	@Test
+	void thePeerHasClosedAlsoWhereTheHandlersErrorIsTheFirstToTellOfIt() {
+		CompletableFuture<?> called = new CompletableFuture<>();
+		CountDownLatch failed = new CountDownLatch(1);
+		try (TestServer server = create((connection) -> {
+			called.complete(null);
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			return Mono.<Void>error(new ClosedChannelException()).doFinally((signal) -> failed.countDown());
+		}, (builder) -> builder.listenerExecutor(this.executor)
+			.customizer(
+					(tcpServer) -> tcpServer.doOnChannelInit((observer, channel, remoteAddress) -> channel.closeFuture()
+						// Before the server hears of the end, and after the tap has
+						.addListener((closed) -> failed.await(30, TimeUnit.SECONDS)))))
+			.start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			called.join();
+			client.close();
+			verifyEnd(server, Reason.PEER_CLOSED);
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
+		}
 	}
 
 	/**
