@@ -65,6 +65,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	 */
 	private static final Duration PROMISE = Duration.ofSeconds(3);
 
+	static final String CONNECTIONS = "connections()";
+
 	private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
 	private static final Stalls stalls = new Stalls();
@@ -166,7 +168,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	 */
 	Map<String, Object> left(CallosumServer server) {
 		Map<String, Object> left = new TreeMap<>();
-		left.put("connections()", server.connections());
+		left.put(CONNECTIONS, server.connections());
 		left.put("open channels", this.open.stream().filter(Invariants::isOpen).toList());
 		left.put("slots in use", Set.copyOf(this.allocator.inUse));
 		left.values().removeIf((held) -> ((Collection<?>) held).isEmpty());

@@ -70,6 +70,8 @@ public final class TestServer implements AutoCloseable {
 
 	private boolean listenersReturnInTime = true;
 
+	private boolean answersComeInTime = true;
+
 	private final Map<String, Object> leftByStop = new ConcurrentHashMap<>();
 
 	private TestServer(Link link, UnaryOperator<CallosumServer.Builder> customizer) {
@@ -139,6 +141,15 @@ public final class TestServer implements AutoCloseable {
 	 */
 	public TestServer expectListenersThatOutliveTheStop() {
 		this.listenersReturnInTime = false;
+		return this;
+	}
+
+	/**
+	 * Let answers come after a stop, which does not wait for them: what they assign is
+	 * shown until it is freed.
+	 */
+	public TestServer expectAnswersThatOutliveTheStop() {
+		this.answersComeInTime = false;
 		return this;
 	}
 
@@ -284,6 +295,9 @@ public final class TestServer implements AutoCloseable {
 				}
 			}
 			this.server.stop();
+			if (!this.answersComeInTime) {
+				this.leftByStop.remove(Invariants.CONNECTIONS);
+			}
 			if (this.listenersReturnInTime) {
 				assertThat(this.leftByStop).as("left when the server has stopped").isEmpty();
 			}

@@ -144,7 +144,7 @@ class StopFaultTests {
 
 	@FaultTest
 	void aStopInTheMiddleOfAnswersOnTheirWayLosesNoSlot(Link link, ListenerThreads threads) {
-		try (TestServer server = TestServer.create(link, threads::applyTo)) {
+		try (TestServer server = TestServer.create(link, threads::applyTo).expectAnswersThatOutliveTheStop()) {
 			DelayedSlots slots = new DelayedSlots(server);
 			for (int round = 0; round < 5; round++) {
 				server.start();
