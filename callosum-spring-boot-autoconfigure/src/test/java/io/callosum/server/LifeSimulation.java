@@ -206,9 +206,8 @@ final class LifeSimulation implements SlotAllocator {
 			}
 		}
 		settle();
-		// Those whose peer sent so much that its leave is not noticed, and whoever gets
-		// his
-		// slot in consequence
+		// Those whose peer sent so much that its leave is not noticed, and those who get
+		// a slot in consequence
 		List<Script> unnoticed;
 		while (!(unnoticed = unnoticed()).isEmpty()) {
 			unnoticed.forEach(this::close);

@@ -243,13 +243,8 @@ class ServerDrainTests {
 		List<CallosumConnection> connections = new ArrayList<>();
 		try (TestServer server = create(null)) {
 			server.events().on(ConnectionEvent.class, (event) -> {
-				CallosumConnection connection = event.getConnection();
-				connections.add(connection);
-				connection.inbound()
-					.receive()
-					.asByteArray()
-					.doOnComplete(() -> connection.outbound().sendString(Mono.just("last")).then().subscribe())
-					.subscribe(sink);
+				connections.add(event.getConnection());
+				receiveAndAnswerLast(event.getConnection(), sink);
 			});
 			server.start();
 			TestClient client = server.connect().send("request");
@@ -272,13 +267,8 @@ class ServerDrainTests {
 		try (TestServer server = create(null,
 				(builder) -> builder.shutdownQuietPeriod(quietPeriod).listenerExecutor(this.executor))) {
 			server.events().on(ConnectionEvent.class, (event) -> {
-				CallosumConnection connection = event.getConnection();
 				claim.join();
-				connection.inbound()
-					.receive()
-					.asByteArray()
-					.doOnComplete(() -> connection.outbound().sendString(Mono.just("last")).then().subscribe())
-					.subscribe(sink);
+				receiveAndAnswerLast(event.getConnection(), sink);
 			});
 			server.start();
 			TestClient client = server.connect().send("request");
@@ -363,6 +353,14 @@ class ServerDrainTests {
 			assertThat(sink.received()).asString().isEqualTo("request");
 			verifyReasons(server, Reason.HANDLER_COMPLETED);
 		}
+	}
+
+	private static void receiveAndAnswerLast(CallosumConnection connection, Payload.Sink sink) {
+		connection.inbound()
+			.receive()
+			.asByteArray()
+			.doOnComplete(() -> connection.outbound().sendString(Mono.just("last")).then().subscribe())
+			.subscribe(sink);
 	}
 
 	private CompletableFuture<Duration> stop(TestServer server, Duration timeout) {

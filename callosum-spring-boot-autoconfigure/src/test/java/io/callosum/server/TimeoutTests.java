@@ -214,14 +214,9 @@ class TimeoutTests {
 
 	@Test
 	void aPeerThatStopsToReadIsClosedAlthoughMoreIsWrittenAllTheTime() {
-		try (TestServer server = writing(false, (builder) -> builder.connectionHandler((connection) -> {
-			// Without waiting for what was written before
-			return Flux.interval(Duration.ofMillis(20))
-				.doOnNext((tick) -> connection.outbound()
-					.withConnection(
-							(netty) -> netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[100_000]))))
-				.then();
-		})).start()) {
+		try (TestServer server = writing(false,
+				(builder) -> builder.connectionHandler((connection) -> sendWithoutWaiting(connection, 100_000)))
+			.start()) {
 			assertThat(server.connect().readSlot()).isZero();
 			verifyEnd(server, Reason.WRITE_TIMEOUT);
 		}
@@ -232,13 +227,7 @@ class TimeoutTests {
 		try (TestServer server = writing(false, (builder) -> builder
 			.customizer((tcpServer) -> tcpServer.doOnConnection(
 					(connection) -> connection.channel().pipeline().addFirst(new FlushConsolidationHandler(256, true))))
-			.connectionHandler(
-					(connection) -> Flux.interval(Duration.ofMillis(20))
-						.doOnNext((tick) -> connection.outbound()
-							.withConnection((netty) -> netty.channel()
-								.writeAndFlush(Unpooled.wrappedBuffer(new byte[200_000]))))
-						.then()))
-			.start()) {
+			.connectionHandler((connection) -> sendWithoutWaiting(connection, 200_000))).start()) {
 			assertThat(server.connect().readSlot()).isZero();
 			verifyEnd(server, Reason.WRITE_TIMEOUT);
 		}
@@ -279,6 +268,16 @@ class TimeoutTests {
 				.until(() -> client.read(3_000_000).length == 3_000_000);
 			assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
 		}
+	}
+
+	/**
+	 * Send more all the time, whether or not what was written before has left.
+	 */
+	private Publisher<Void> sendWithoutWaiting(CallosumConnection connection, int bytes) {
+		return Flux.interval(Duration.ofMillis(20))
+			.doOnNext((tick) -> connection.outbound()
+				.withConnection((netty) -> netty.channel().writeAndFlush(Unpooled.wrappedBuffer(new byte[bytes]))))
+			.then();
 	}
 
 	private Publisher<Void> sendLargeMessage(CallosumConnection connection) {
