@@ -16,6 +16,8 @@
 
 package io.callosum.server;
 
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.SocketAddress;
 import java.time.Instant;
 import java.util.Map;
@@ -28,8 +30,8 @@ import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 
 /**
- * A connection that was given a slot. All methods may be called from any thread, also
- * after the connection is gone.
+ * A connection that has been assigned a slot. All methods may be called from any thread,
+ * even after the connection is closed.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -37,8 +39,8 @@ import reactor.netty.NettyOutbound;
 public interface CallosumConnection {
 
 	/**
-	 * Return the id of the connection, unique in the life of the server. It holds
-	 * letters, digits and hyphens only, and so is fit for logs.
+	 * Return the id of the connection, which is unique in the life of the server. It
+	 * consists of letters, digits and hyphens, and is safe to log.
 	 * @return the id
 	 */
 	String id();
@@ -48,6 +50,17 @@ public interface CallosumConnection {
 	 * @return the slot, 0 or more
 	 */
 	int slot();
+
+	/**
+	 * Return the number that the client was sent as its slot. It differs from
+	 * {@link #slot()} if the server has a weight other than 1 or is warming up.
+	 * @return the number, 0 or more
+	 * @see CallosumServer.Builder#weight(double)
+	 * @see CallosumServer.Builder#warmUp(java.time.Duration)
+	 */
+	default int announcedSlot() {
+		return slot();
+	}
 
 	/**
 	 * Return the address of the peer.
@@ -62,19 +75,19 @@ public interface CallosumConnection {
 	SocketAddress localAddress();
 
 	/**
-	 * Return when the connection was accepted.
+	 * Return the time at which the connection was accepted.
 	 * @return the time
 	 */
 	Instant connectedAt();
 
 	/**
-	 * Return the TLS session, which holds the certificates of a peer that presented any.
+	 * Return the TLS session, which holds the peer's certificates, if any.
 	 * @return the session, or {@code null} if the connection does not use TLS
 	 */
 	@Nullable SSLSession sslSession();
 
 	/**
-	 * Return how many bytes have been received, after decryption.
+	 * Return the number of bytes received, after decryption.
 	 * @return the number of bytes
 	 */
 	default long bytesReceived() {
@@ -82,8 +95,8 @@ public interface CallosumConnection {
 	}
 
 	/**
-	 * Return how many bytes have been written, the slot line and bytes that are still
-	 * queued included, before encryption.
+	 * Return the number of bytes written, before encryption, including the slot line and
+	 * bytes that are still queued.
 	 * @return the number of bytes
 	 */
 	default long bytesSent() {
@@ -91,47 +104,80 @@ public interface CallosumConnection {
 	}
 
 	/**
-	 * Return attributes for the application's own use. They live as long as the
-	 * connection object.
-	 * @return a mutable and thread-safe map that allows neither {@code null} keys nor
-	 * {@code null} values
+	 * Return attributes for the application's own use.
+	 * @return a mutable, thread-safe map that does not allow {@code null} keys or values
 	 */
 	Map<String, Object> attributes();
 
 	/**
 	 * Claim the bytes that the peer sends. They can be claimed once: by the
-	 * {@link ConnectionHandler} where there is one, at any time from the call of its
-	 * {@code handle} method on; else by a listener while {@link ConnectionEvent} is being
-	 * published. Who has claimed them may subscribe to {@link NettyInbound#receive()}
-	 * later, and on any thread; nothing that the peer has sent is lost meanwhile. At most
-	 * 64 KiB are read ahead, and the peer is slowed down by TCP beyond that.
+	 * {@link ConnectionHandler} if there is one, at any time after its {@code handle}
+	 * method has been called, otherwise by a listener while {@link ConnectionEvent} is
+	 * being published. The owner may subscribe to {@link NettyInbound#receive()} later
+	 * and on any thread. Nothing that the peer sends in the meantime is lost: bytes are
+	 * read ahead up to the configured limit, and beyond that TCP slows down the peer.
 	 * <p>
-	 * Bytes that nobody claims are read and discarded.
+	 * Bytes that are not claimed are read and discarded.
 	 * @return the inbound side of the connection
-	 * @throws IllegalStateException if the bytes are claimed already, or at a time or by
-	 * a caller other than those above
+	 * @throws IllegalStateException if the bytes are already claimed or cannot be claimed
+	 * here and now
 	 */
 	NettyInbound inbound();
 
 	/**
-	 * Return the side of the connection that the peer reads. What is sent follows the
+	 * Return the outbound side of the connection. Everything that is sent follows the
 	 * slot line. Applications should let the client speak first: some clients reject a
-	 * slot line that arrives together with other bytes.
+	 * slot line that arrives together with other bytes. After the peer has left, writes
+	 * are dropped while the {@link ConnectionHandler} still works on what the peer sent,
+	 * and fail after that.
 	 * @return the outbound side of the connection
 	 * @throws IllegalStateException if the slot line has not been written yet
 	 */
 	NettyOutbound outbound();
 
 	/**
-	 * Return a signal that completes when the connection is closed. It is not ordered
-	 * with the events of the server.
-	 * @return a {@link Mono} that completes and never fails
+	 * Claim the bytes that the peer sends as {@link #inbound()} does, for code that
+	 * blocks. The stream ends when the peer closes the connection or the server drains.
+	 * It must not be read on an event loop.
+	 * @return the bytes as a stream, not thread-safe
+	 * @throws IllegalStateException if the bytes are already claimed or cannot be claimed
+	 * here and now
+	 */
+	default InputStream inputStream() {
+		throw new UnsupportedOperationException();
+	}
+
+	/**
+	 * Return the outbound side of the connection for code that blocks. Bytes are sent at
+	 * once; a write blocks while the peer does not keep up. A write that fails after it
+	 * has returned makes the next one fail. It must not be used on an event loop.
+	 * @return a stream
+	 * @throws IllegalStateException if the slot line has not been written yet
+	 */
+	default OutputStream outputStream() {
+		throw new UnsupportedOperationException();
+	}
+
+	/**
+	 * Return a {@link Mono} that completes when the server begins to stop, on the event
+	 * loop of the connection. It completes at once if the server is stopping already, and
+	 * never if the connection ends before.
+	 * @return a {@link Mono} that completes without an error
+	 */
+	default Mono<Void> draining() {
+		return Mono.never();
+	}
+
+	/**
+	 * Return a {@link Mono} that completes when the connection is closed. It is not
+	 * ordered with the server's events.
+	 * @return a {@link Mono} that completes without an error
 	 */
 	Mono<Void> onClose();
 
 	/**
-	 * Close the connection at once: what has not been flushed is dropped. Returns without
-	 * waiting; closing a closed connection does nothing.
+	 * Close the connection at once. Bytes that have not been flushed are dropped. This
+	 * method does not wait for the close, and has no effect on a closed connection.
 	 */
 	void close();
 

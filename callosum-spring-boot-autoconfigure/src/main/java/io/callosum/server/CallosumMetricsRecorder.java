@@ -19,10 +19,10 @@ package io.callosum.server;
 import java.time.Duration;
 
 /**
- * Takes the measurements of a {@link CallosumServer}. Each connection that is accepted is
- * either refused or given a slot, once.
+ * Records the metrics of a {@link CallosumServer}. Each accepted connection is either
+ * refused or assigned a slot, once.
  * <p>
- * Methods are called on event loops, several at a time, and must neither block nor throw.
+ * Methods are called on event loops, by several threads at once, and must not block.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -30,54 +30,81 @@ import java.time.Duration;
 public interface CallosumMetricsRecorder {
 
 	/**
-	 * A connection was accepted, which may be refused yet.
+	 * A connection was accepted. It may still be refused.
 	 */
 	default void accepted() {
 	}
 
 	/**
 	 * A connection was refused.
-	 * @param reason why
+	 * @param reason the reason
 	 */
 	default void refused(RefusalReason reason) {
 	}
 
 	/**
-	 * A connection was given its slot.
+	 * A connection was assigned its slot.
 	 */
 	default void slotAssigned() {
 	}
 
 	/**
-	 * A slot request is overdue: it has not been answered within the slot time-out.
+	 * A slot was requested.
+	 */
+	default void slotRequested() {
+	}
+
+	/**
+	 * A slot request has been answered. Its connection may have gone. Some are never
+	 * answered.
+	 */
+	default void slotRequestAnswered() {
+	}
+
+	/**
+	 * A slot request is overdue: it has not been answered within the slot timeout.
 	 */
 	default void slotRequestOverdue() {
 	}
 
 	/**
-	 * A slot request that was overdue has been answered after all. Some never are.
+	 * An overdue slot request has been answered. Some never are.
 	 */
 	default void overdueSlotRequestAnswered() {
 	}
 
 	/**
 	 * The slot line was written.
-	 * @param sinceAccepted the time since the connection was accepted, a TLS handshake
-	 * included
+	 * @param sinceAccepted the time from when the connection was accepted until the line
+	 * was written, including the TLS handshake and any wait for an event loop
 	 */
 	default void slotLineWritten(Duration sinceAccepted) {
 	}
 
 	/**
 	 * A slot is free again.
-	 * @param sinceAccepted how long its connection lasted
+	 * @param sinceAccepted the time since the connection was accepted
 	 * @param reason who or what ended it
 	 */
-	default void slotFreed(Duration sinceAccepted, SlotFreeEvent.Reason reason) {
+	default void slotFreed(Duration sinceAccepted, EndReason reason) {
 	}
 
 	/**
-	 * Connections could not be accepted, mostly for want of file descriptors.
+	 * Bytes were received. Called on an event loop for each read.
+	 * @param count the number of bytes, after decryption
+	 */
+	default void bytesReceived(long count) {
+	}
+
+	/**
+	 * Bytes were written. Called on an event loop for each write, the slot line included.
+	 * @param count the number of bytes, before encryption
+	 */
+	default void bytesSent(long count) {
+	}
+
+	/**
+	 * Connections could not be accepted, usually for lack of file descriptors.
 	 */
 	default void acceptFailed() {
 	}

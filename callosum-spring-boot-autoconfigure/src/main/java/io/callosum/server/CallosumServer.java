@@ -16,20 +16,15 @@
 
 package io.callosum.server;
 
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
-import io.netty.handler.ipfilter.IpFilterRuleType;
-import io.netty.handler.ipfilter.IpSubnetFilterRule;
-import io.netty.util.NetUtil;
 import org.jspecify.annotations.Nullable;
 import reactor.core.scheduler.Schedulers;
 import reactor.netty.resources.LoopResources;
@@ -37,118 +32,123 @@ import reactor.netty.tcp.SslProvider;
 
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.util.Assert;
+import org.springframework.util.unit.DataSize;
+
+import io.callosum.transport.UserCode;
 
 /**
- * A TCP server that tells each new connection the lowest free slot number, as ASCII
- * digits and {@code \r\n}, and leaves everything after that line to the application.
+ * A TCP server that sends each new connection the lowest free slot number, as ASCII
+ * digits and {@code \r\n}. Everything after that line belongs to the application.
  * <p>
  * A server can be started and stopped any number of times. All methods may be called from
- * any thread.
+ * any thread. The class is open for proxies and spies, not for extension.
  *
  * @author The Callosum authors
  * @since 0.1.0
  */
-public final class CallosumServer {
+public class CallosumServer {
 
-	private final Builder settings;
+	private final ServerSettings settings;
+
+	private final UserCode userCode;
 
 	private final ServerEvents events;
 
-	private final SlotAllocator slotAllocator;
-
 	private final SlotTable slots = new SlotTable();
 
-	private final AtomicLong connectionIds = new AtomicLong();
+	private final AtomicLong connectionNumbers = new AtomicLong();
 
 	private final Object lifecycleMonitor = new Object();
 
 	/**
-	 * The time from a start to the end of the stop, {@code null} between. Written under
-	 * the monitor.
+	 * The time from a start to the end of the stop, {@code null} between. Set under the
+	 * monitor. An object of its own, so that a spy, which copies the fields, is the same
+	 * server.
 	 */
-	private volatile @Nullable ServerRun run;
+	private final AtomicReference<@Nullable ServerRun> run = new AtomicReference<>();
 
-	private CallosumServer(Builder settings) {
+	/**
+	 * Not private, or there could be no proxy.
+	 */
+	CallosumServer(ServerSettings settings) {
 		this.settings = settings;
-		this.slotAllocator = (settings.slotAllocator != null) ? settings.slotAllocator : new LowestSlotAllocator();
-		this.events = new ServerEvents(this, settings.eventPublisher, settings.listenerExecutor);
+		this.userCode = new UserCode(settings.listenerExecutor, "callosum-events");
+		this.events = new ServerEvents(this, settings.eventPublisher, this.userCode);
 	}
 
 	/**
 	 * Create a builder of a server.
-	 * @return a builder with the defaults
+	 * @return a new builder
 	 */
 	public static Builder builder() {
 		return new Builder();
 	}
 
 	/**
-	 * Start the server. It is bound when this method returns. Starting a server that runs
-	 * does nothing; one that is stopping is started when it has stopped.
+	 * Start the server, which is bound when this method returns. Has no effect if the
+	 * server is running. If it is stopping, this method waits for the stop and then
+	 * starts it again.
 	 * @throws ServerBindException if the server cannot listen on its address
-	 * @throws IllegalStateException if called on an event loop, or by a listener of a
-	 * server that is stopping, other than one of {@link ServerStoppedEvent}
+	 * @throws IllegalStateException if called on an event loop, or by a listener while
+	 * the server is stopping; listeners of {@link ServerStoppedEvent} may call it
 	 */
 	public void start() {
 		Assert.state(!Schedulers.isInNonBlockingThread(),
-				"CallosumServer.start() waits for the port to be bound, and so cannot be called on an event loop");
+				"CallosumServer.start() blocks and must not be called on an event loop");
 		ServerRun run;
-		ServerRun started = null;
+		boolean starting;
 		synchronized (this.lifecycleMonitor) {
-			run = this.run;
-			while (run != null && run.isStopping()) {
-				if (this.events.isInUserCode()) {
-					Assert.state(run.hasEnded(), "The server is stopping; start it again when it has,"
-							+ " in a listener of ServerStoppedEvent");
-					break;
-				}
-				awaitChange();
-				run = this.run;
+			ServerRun last = this.run.get();
+			while (last != null && last.isStopping() && !this.userCode.isInUserCode()) {
+				ServerRun.awaitChange(this.lifecycleMonitor);
+				last = this.run.get();
 			}
-			if (run == null || run.hasEnded()) {
-				this.events.keepThread(true);
-				run = new ServerRun(this, this.settings);
-				this.run = run;
-			}
-			else {
-				started = run;
+			starting = last == null || last.hasEnded();
+			run = (starting || last == null) ? new ServerRun(this) : last;
+			Assert.state(starting || !run.isStopping(),
+					"The server is stopping; start it again in a listener of ServerStoppedEvent");
+			if (starting) {
+				this.userCode.keepThread(true);
+				this.run.set(run);
 			}
 		}
-		if (started != null) {
-			started.awaitBound(this.events.isInUserCode());
+		if (starting) {
+			run.start();
 		}
 		else {
-			run.start();
+			run.awaitBound(this.userCode.isInUserCode());
 		}
 	}
 
 	/**
-	 * Stop the server at once: open connections are closed, and what has not been flushed
-	 * is dropped. When this method returns, the port refuses connections, no connection
-	 * is open, and every event has been delivered. Listeners are waited for at most ten
-	 * seconds.
+	 * Stop the server at once. Open connections are closed, and bytes that have not been
+	 * flushed are dropped. When this method returns, the port refuses connections, no
+	 * connection is open, and every event has been delivered. It waits for listeners for
+	 * at most ten seconds.
 	 * <p>
-	 * Called on an event loop, or by a listener, allocator or handler, this method begins
-	 * to stop the server and returns; {@link ServerStoppedEvent} tells the end.
+	 * If called on an event loop, or by a listener, allocator or handler, this method
+	 * only initiates the stop and returns. {@link ServerStoppedEvent} is published at the
+	 * end.
 	 */
 	public void stop() {
 		stop(Duration.ZERO);
 	}
 
 	/**
-	 * Stop the server, and drain it before: connections end as soon as their peer has
-	 * been quiet for a while and their handler has completed. Those that are left at the
-	 * time-out are closed as by {@link #stop()}, and so are all if that is called
-	 * meanwhile.
-	 * @param timeout how long to drain at most
+	 * Drain and stop the server. The inbound side of a connection ends between two
+	 * messages, or when the peer has been quiet for the
+	 * {@linkplain Builder#shutdownQuietPeriod(Duration) quiet period}. The connection is
+	 * closed when its handler has completed. Connections that are still open after the
+	 * timeout, or when {@link #stop()} is called, are closed at once.
+	 * @param timeout the maximum time to drain
 	 */
 	public void stop(Duration timeout) {
 		Assert.notNull(timeout, "'timeout' must not be null");
 		Assert.isTrue(!timeout.isNegative(), "'timeout' must not be negative");
-		ServerRun run = this.run;
+		ServerRun run = this.run.get();
 		if (run != null) {
 			run.stop(timeout);
-			if (!this.events.mustNotWait()) {
+			if (!this.userCode.mustNotWait()) {
 				run.awaitEnd();
 			}
 		}
@@ -159,41 +159,41 @@ public final class CallosumServer {
 	 * @return the address, or {@code null} while the server is stopped
 	 */
 	public @Nullable InetSocketAddress address() {
-		ServerRun run = this.run;
+		ServerRun run = this.run.get();
 		return (run != null && !run.hasEnded()) ? run.address() : null;
 	}
 
 	/**
-	 * Return whether the server runs: from the moment that it is bound until it has
+	 * Return whether the server is running, which is from when it is bound to when it has
 	 * stopped.
-	 * @return {@code true} also while it drains
+	 * @return {@code true} if the server is running, even if it drains
 	 */
 	public boolean isRunning() {
 		return address() != null;
 	}
 
 	/**
-	 * Return whether the server is about to stop: it runs, but refuses new connections
-	 * and drains those that are open.
-	 * @return {@code true} from when a stop was asked for until the server has stopped
+	 * Return whether the server is stopping: it is still running, but refuses new
+	 * connections and drains or closes those that are open.
+	 * @return {@code true} if the server is stopping
 	 */
 	public boolean isStopping() {
-		ServerRun run = this.run;
+		ServerRun run = this.run.get();
 		return run != null && !run.hasEnded() && run.isStopping();
 	}
 
 	/**
-	 * Return whether the port is open. It is while the server runs, unless the server is
-	 * about to stop, or its event loops or its channel were closed behind its back.
+	 * Return whether the server accepts connections. It does so while it is running,
+	 * unless it is stopping, or something else has closed its event loops or its channel.
 	 * @return {@code true} if new connections are accepted
 	 */
 	public boolean isListening() {
-		ServerRun run = this.run;
+		ServerRun run = this.run.get();
 		return run != null && run.isListening();
 	}
 
 	/**
-	 * Return how many connections may be open at once.
+	 * Return the maximum number of open connections.
 	 * @return the limit, or {@code null} if there is none
 	 * @see Builder#maxConnections(Integer)
 	 */
@@ -202,12 +202,36 @@ public final class CallosumServer {
 	}
 
 	/**
-	 * Return how many connections of one IP address may be open at once.
+	 * Return the maximum number of open connections per remote IP address.
 	 * @return the limit, or {@code null} if there is none
 	 * @see Builder#maxConnectionsPerAddress(Integer)
 	 */
 	public @Nullable Integer maxConnectionsPerAddress() {
 		return this.settings.maxConnectionsPerAddress;
+	}
+
+	/**
+	 * Return the current weight of the server. While the server warms up, it is less than
+	 * the configured weight.
+	 * @return the weight, more than 0
+	 * @see Builder#weight(double)
+	 * @see Builder#warmUp(Duration)
+	 */
+	public double weight() {
+		ServerRun run = this.run.get();
+		return (run != null) ? run.connections().weight().current() : this.settings.weight;
+	}
+
+	/**
+	 * Return how long a task has to wait for an event loop of this server: the longest
+	 * wait of all loops, as measured when this method was last called. Less than a
+	 * millisecond is usual. More means that code on an event loop takes long, and that
+	 * connections have to wait. Does not block.
+	 * @return the lag, 0 at the first call after a start and while the server is stopped
+	 */
+	public Duration eventLoopLag() {
+		ServerRun run = this.run.get();
+		return (run != null && !run.hasEnded()) ? run.eventLoopLag() : Duration.ZERO;
 	}
 
 	/**
@@ -223,365 +247,303 @@ public final class CallosumServer {
 		return "CallosumServer[address=" + address() + "]";
 	}
 
-	CallosumMetricsRecorder metrics() {
-		return this.settings.metricsRecorder;
-	}
-
-	SlotAllocator slotAllocator() {
-		return this.slotAllocator;
+	ServerSettings settings() {
+		return this.settings;
 	}
 
 	SlotTable slots() {
 		return this.slots;
 	}
 
+	UserCode userCode() {
+		return this.userCode;
+	}
+
 	ServerEvents events() {
 		return this.events;
 	}
 
-	String nextConnectionId() {
-		return "c" + this.connectionIds.incrementAndGet();
+	/**
+	 * Return a number that no other connection of this server has.
+	 */
+	long nextConnectionNumber() {
+		return this.connectionNumbers.incrementAndGet();
 	}
 
 	/**
-	 * A run is over, all its events delivered.
+	 * Called when a run is over and all its events have been delivered.
 	 */
 	void ended(ServerRun run) {
 		synchronized (this.lifecycleMonitor) {
-			if (this.run == run) {
-				this.run = null;
-				this.events.keepThread(false);
+			if (this.run.get() == run) {
+				this.run.set(null);
+				this.userCode.keepThread(false);
 			}
 			this.lifecycleMonitor.notifyAll();
 		}
 	}
 
-	private void awaitChange() {
-		try {
-			this.lifecycleMonitor.wait();
-		}
-		catch (InterruptedException ex) {
-			Thread.currentThread().interrupt();
-			throw new IllegalStateException("Interrupted while waiting for the server to stop", ex);
-		}
-	}
-
 	/**
-	 * Builds a {@link CallosumServer}. A builder may be used several times; servers built
-	 * before do not change with it. Not thread-safe.
+	 * Builder for a {@link CallosumServer}. A builder may be used several times, without
+	 * an effect on servers that it has already built. Not thread-safe.
 	 */
-	public static final class Builder {
-
-		@Nullable String host;
-
-		int port = 4040;
-
-		int backlog = 4096;
-
-		@Nullable Integer maxConnections;
-
-		@Nullable Integer maxConnectionsPerAddress;
-
-		List<IpSubnetFilterRule> allowedAddresses = List.of();
-
-		Duration slotTimeout = Duration.ofSeconds(10);
-
-		@Nullable Duration idleTimeout;
-
-		@Nullable Duration writeTimeout;
-
-		@Nullable KeepAlive keepAlive = new KeepAlive(Duration.ofSeconds(60), Duration.ofSeconds(10), 3);
-
-		@Nullable Function<@Nullable String, SslProvider> sslProviders;
-
-		Duration sslHandshakeTimeout = Duration.ofSeconds(10);
-
-		CallosumMetricsRecorder metricsRecorder = new CallosumMetricsRecorder() {
-		};
-
-		Duration shutdownQuietPeriod = Duration.ofSeconds(1);
-
-		@Nullable Integer workerThreads;
-
-		boolean nativeTransport = true;
-
-		@Nullable LoopResources loopResources;
-
-		@Nullable SlotAllocator slotAllocator;
-
-		@Nullable ConnectionHandler connectionHandler;
-
-		List<CallosumTcpServerCustomizer> customizers = new ArrayList<>();
-
-		@Nullable ApplicationEventPublisher eventPublisher;
-
-		@Nullable Executor listenerExecutor;
+	public static final class Builder extends ServerLimitsBuilder<Builder> {
 
 		private Builder() {
 		}
 
-		private Builder(Builder other) {
-			this.host = other.host;
-			this.port = other.port;
-			this.backlog = other.backlog;
-			this.maxConnections = other.maxConnections;
-			this.maxConnectionsPerAddress = other.maxConnectionsPerAddress;
-			this.allowedAddresses = other.allowedAddresses;
-			this.slotTimeout = other.slotTimeout;
-			this.idleTimeout = other.idleTimeout;
-			this.writeTimeout = other.writeTimeout;
-			this.keepAlive = other.keepAlive;
-			this.sslProviders = other.sslProviders;
-			this.sslHandshakeTimeout = other.sslHandshakeTimeout;
-			this.metricsRecorder = other.metricsRecorder;
-			this.shutdownQuietPeriod = other.shutdownQuietPeriod;
-			this.workerThreads = other.workerThreads;
-			this.nativeTransport = other.nativeTransport;
-			this.loopResources = other.loopResources;
-			this.slotAllocator = other.slotAllocator;
-			this.connectionHandler = other.connectionHandler;
-			this.customizers = List.copyOf(other.customizers);
-			this.eventPublisher = other.eventPublisher;
-			this.listenerExecutor = other.listenerExecutor;
+		@Override
+		Builder self() {
+			return this;
 		}
 
 		/**
 		 * Set the host name or address to listen on.
-		 * @param host the host, or {@code null} for every address of this machine, which
-		 * is the default; {@code 0.0.0.0} means every IPv6 address too
+		 * @param host the host, or {@code null} for every address, which is the default;
+		 * {@code 0.0.0.0} includes every IPv6 address
 		 * @return this builder
 		 */
 		public Builder host(@Nullable String host) {
-			Assert.isTrue(host == null || !host.isBlank(), "must not be empty; leave it out for every address");
-			this.host = host;
+			Assert.isTrue(host == null || !host.isBlank(),
+					"'host' must not be empty; use null to listen on every address");
+			this.draft.host = host;
 			return this;
 		}
 
 		/**
 		 * Set the port to listen on.
-		 * @param port the port, 0 to 65535; 0 for any that is free, another one at each
-		 * start. The default is 4040
+		 * @param port the port, from 0 to 65535; 0 selects a free port at each start. The
+		 * default is 4040
 		 * @return this builder
 		 */
 		public Builder port(int port) {
-			Assert.isTrue(port >= 0 && port <= 65535, "must be from 0 to 65535");
-			this.port = port;
+			Assert.isTrue(port >= 0 && port <= 65535, "'port' must be from 0 to 65535");
+			this.draft.port = port;
 			return this;
 		}
 
 		/**
-		 * Set how many connections may wait to be accepted. The system may cap it, on
-		 * Linux by {@code net.core.somaxconn}.
+		 * Set the maximum number of connections that wait to be accepted. The operating
+		 * system may impose a lower limit, on Linux {@code net.core.somaxconn}.
 		 * @param backlog the number, 1 or more; the default is 4096
 		 * @return this builder
 		 */
 		public Builder backlog(int backlog) {
-			Assert.isTrue(backlog > 0, "must be 1 or more");
-			this.backlog = backlog;
+			Assert.isTrue(backlog > 0, "'backlog' must be 1 or more");
+			this.draft.backlog = backlog;
 			return this;
 		}
 
-		/**
-		 * Set how many connections may be open at once, those whose TLS handshake is not
-		 * done included. More are closed as soon as they are accepted.
-		 * @param maxConnections the limit, 1 or more, or {@code null} for none, which is
-		 * the default
-		 * @return this builder
-		 */
+		// Declared here too, because their erased return type is part of the API
+
+		@Override
 		public Builder maxConnections(@Nullable Integer maxConnections) {
-			Assert.isTrue(maxConnections == null || maxConnections > 0, "must be 1 or more; leave it out for no limit");
-			this.maxConnections = maxConnections;
-			return this;
+			return super.maxConnections(maxConnections);
 		}
 
-		/**
-		 * Set how many connections of one IP address may be open at once, as
-		 * {@link #maxConnections(Integer)} does for all.
-		 * @param maxConnectionsPerAddress the limit, 1 or more, or {@code null} for none,
-		 * which is the default
-		 * @return this builder
-		 */
+		@Override
 		public Builder maxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
-			Assert.isTrue(maxConnectionsPerAddress == null || maxConnectionsPerAddress > 0,
-					"must be 1 or more; leave it out for no limit");
-			this.maxConnectionsPerAddress = maxConnectionsPerAddress;
-			return this;
+			return super.maxConnectionsPerAddress(maxConnectionsPerAddress);
 		}
 
-		/**
-		 * Set which addresses may connect. Connections of others are closed as soon as
-		 * they are accepted.
-		 * @param allowedAddresses IPv4 or IPv6 addresses, or ranges of them in CIDR
-		 * notation, such as {@code 10.0.0.0/8}; empty for every address, which is the
-		 * default
-		 * @return this builder
-		 */
+		@Override
+		public Builder maxPendingSlotRequests(int maxPendingSlotRequests) {
+			return super.maxPendingSlotRequests(maxPendingSlotRequests);
+		}
+
+		@Override
+		public Builder readAhead(DataSize readAhead) {
+			return super.readAhead(readAhead);
+		}
+
+		@Override
+		public Builder readAheadBudget(@Nullable DataSize readAheadBudget) {
+			return super.readAheadBudget(readAheadBudget);
+		}
+
+		@Override
 		public Builder allowedAddresses(Collection<String> allowedAddresses) {
-			this.allowedAddresses = allowedAddresses.stream().map(Builder::rule).toList();
-			return this;
+			return super.allowedAddresses(allowedAddresses);
 		}
 
-		/**
-		 * Set how long a connection may be idle, with no byte either way. It is closed
-		 * then.
-		 * @param idleTimeout the time-out, more than 0, or {@code null} for none, which
-		 * is the default
-		 * @return this builder
-		 */
+		@Override
+		public Builder slotTimeout(Duration slotTimeout) {
+			return super.slotTimeout(slotTimeout);
+		}
+
+		@Override
+		public Builder sslHandshakeTimeout(Duration sslHandshakeTimeout) {
+			return super.sslHandshakeTimeout(sslHandshakeTimeout);
+		}
+
+		@Override
+		public Builder completionTimeout(Duration completionTimeout) {
+			return super.completionTimeout(completionTimeout);
+		}
+
+		@Override
 		public Builder idleTimeout(@Nullable Duration idleTimeout) {
-			this.idleTimeout = (idleTimeout != null) ? positive(idleTimeout) : null;
-			return this;
+			return super.idleTimeout(idleTimeout);
 		}
 
-		/**
-		 * Set how long bytes may wait to be written without any progress, because the
-		 * peer does not read. The connection is closed then, at the latest a quarter of
-		 * the time-out later.
-		 * @param writeTimeout the time-out, more than 0, or {@code null} for none, which
-		 * is the default
-		 * @return this builder
-		 */
+		@Override
 		public Builder writeTimeout(@Nullable Duration writeTimeout) {
-			this.writeTimeout = (writeTimeout != null) ? positive(writeTimeout) : null;
-			return this;
+			return super.writeTimeout(writeTimeout);
 		}
 
-		/**
-		 * Set when a peer is given up that has vanished without closing its connection:
-		 * after {@code idle + count * interval}. The default is 60 seconds and 3 times 10
-		 * seconds. Where a transport or system cannot be told these, its own settings
-		 * apply.
-		 * @param idle how long a connection is idle until the peer is asked for a sign of
-		 * life, 1 second to 9 hours
-		 * @param interval how long until it is asked again, 1 second to 9 hours
-		 * @param count how often it is asked in vain, 1 to 127
-		 * @return this builder
-		 */
+		@Override
 		public Builder keepAlive(Duration idle, Duration interval, int count) {
-			this.keepAlive = new KeepAlive(idle, interval, count);
-			return this;
+			return super.keepAlive(idle, interval, count);
+		}
+
+		@Override
+		public Builder noKeepAlive() {
+			return super.noKeepAlive();
+		}
+
+		@Override
+		public Builder shutdownQuietPeriod(Duration shutdownQuietPeriod) {
+			return super.shutdownQuietPeriod(shutdownQuietPeriod);
 		}
 
 		/**
-		 * Switch TCP keep-alive off.
+		 * Use TLS. The slot line follows the handshake.
+		 * @param sslProvider returns the {@link SslProvider} for a handshake, whatever
+		 * server name the client asks for. Called on an event loop for each connection,
+		 * so it must not block. {@code null} for no TLS, which is the default
 		 * @return this builder
 		 */
-		public Builder noKeepAlive() {
-			this.keepAlive = null;
+		public Builder sslProvider(@Nullable Supplier<SslProvider> sslProvider) {
+			this.draft.sslProviders = (sslProvider != null) ? (name) -> sslProvider.get() : null;
+			this.draft.serverNames = false;
 			return this;
 		}
 
 		/**
-		 * Use TLS. The slot comes after the handshake.
+		 * Use TLS, with a certificate that depends on the server name that a client asks
+		 * for. The slot line follows the handshake.
 		 * @param sslProviders maps the server name that a client asks for, or
-		 * {@code null} where it asks for none, to what to use; asked for each handshake
-		 * on an event loop, it must not block. {@code null} for no TLS, which is the
-		 * default
+		 * {@code null} if it does not ask for one, to an {@link SslProvider}. Called on
+		 * an event loop for each handshake, so it must not block. {@code null} for no
+		 * TLS, which is the default
 		 * @return this builder
 		 */
 		public Builder sslProviders(@Nullable Function<@Nullable String, SslProvider> sslProviders) {
-			this.sslProviders = sslProviders;
+			this.draft.sslProviders = sslProviders;
+			this.draft.serverNames = true;
 			return this;
 		}
 
 		/**
-		 * Set how long a client may take from the connect to the end of the TLS
-		 * handshake. The time-out of an {@link SslProvider} has no effect.
-		 * @param sslHandshakeTimeout the time-out, more than 0; the default is 10 seconds
-		 * @return this builder
-		 */
-		public Builder sslHandshakeTimeout(Duration sslHandshakeTimeout) {
-			this.sslHandshakeTimeout = positive(sslHandshakeTimeout);
-			return this;
-		}
-
-		/**
-		 * Set who takes the measurements.
+		 * Set the metrics recorder.
 		 * @param metricsRecorder the recorder
 		 * @return this builder
 		 */
 		public Builder metricsRecorder(CallosumMetricsRecorder metricsRecorder) {
 			Assert.notNull(metricsRecorder, "'metricsRecorder' must not be null");
-			this.metricsRecorder = metricsRecorder;
+			this.draft.metricsRecorder = metricsRecorder;
 			return this;
 		}
 
 		/**
-		 * Set how long a connection may wait for its slot, from when it was accepted or
-		 * its TLS handshake was done. It is refused then.
-		 * @param slotTimeout the time-out, more than 0; the default is 10 seconds
+		 * Set how many connections the server draws, relative to other servers: a server
+		 * with weight 2 settles at twice as many as one with weight 1. The server sends
+		 * each client its slot divided by the weight, rounded down, so clients need no
+		 * configuration.
+		 * @param weight the weight, more than 0; the default is 1
+		 * @return this builder
+		 * @see CallosumConnection#announcedSlot()
+		 */
+		public Builder weight(double weight) {
+			Assert.isTrue(weight > 0 && Double.isFinite(weight), "'weight' must be more than 0");
+			this.draft.weight = weight;
+			return this;
+		}
+
+		/**
+		 * Set how long the server warms up after each start. Meanwhile, its weight grows
+		 * evenly from a tenth to its full value, so that a cold JVM receives its share of
+		 * the connections gradually.
+		 * @param warmUp the time, more than 0, or {@code null} for no warm-up, which is
+		 * the default
 		 * @return this builder
 		 */
-		public Builder slotTimeout(Duration slotTimeout) {
-			this.slotTimeout = positive(slotTimeout);
+		public Builder warmUp(@Nullable Duration warmUp) {
+			this.draft.warmUp = (warmUp != null) ? ServerSettings.positive("warmUp", warmUp) : null;
 			return this;
 		}
 
 		/**
-		 * Set how long a peer must have been quiet until its connection is ended while
-		 * the server drains.
-		 * @param shutdownQuietPeriod the time, more than 0; the default is 1 second
-		 * @return this builder
-		 */
-		public Builder shutdownQuietPeriod(Duration shutdownQuietPeriod) {
-			this.shutdownQuietPeriod = positive(shutdownQuietPeriod);
-			return this;
-		}
-
-		/**
-		 * Set the number of event loops that serve the connections. One more accepts
-		 * them.
+		 * Set the number of event loop threads that serve the connections. One more
+		 * thread accepts them.
 		 * @param workerThreads the number, 1 or more, or {@code null} for Reactor Netty's
-		 * default: one a processor, and four at least
+		 * default: one per processor, but at least four
 		 * @return this builder
 		 */
 		public Builder workerThreads(@Nullable Integer workerThreads) {
-			Assert.isTrue(workerThreads == null || workerThreads > 0, "must be 1 or more");
-			this.workerThreads = workerThreads;
+			Assert.isTrue(workerThreads == null || workerThreads > 0, "'workerThreads' must be 1 or more");
+			this.draft.workerThreads = workerThreads;
 			return this;
 		}
 
 		/**
-		 * Set whether to use a native transport, such as epoll, where there is one.
-		 * @param nativeTransport {@code false} for NIO
+		 * Set whether to use a native transport, such as epoll, if one is available.
+		 * @param nativeTransport {@code false} to use NIO; the default is {@code true}
 		 * @return this builder
 		 */
 		public Builder nativeTransport(boolean nativeTransport) {
-			this.nativeTransport = nativeTransport;
+			this.draft.nativeTransport = nativeTransport;
 			return this;
 		}
 
 		/**
-		 * Set the event loops to use. The server does not dispose them.
-		 * @param loopResources the event loops, or {@code null} for ones of the server's
-		 * own, which are new at each start; the default
+		 * Set the event loops. The server does not dispose them.
+		 * @param loopResources the event loops, or {@code null} to let the server create
+		 * its own at each start, which is the default
 		 * @return this builder
 		 */
 		public Builder loopResources(@Nullable LoopResources loopResources) {
-			this.loopResources = loopResources;
+			this.draft.loopResources = loopResources;
 			return this;
 		}
 
 		/**
-		 * Set who gives a connection its slot where no listener does.
-		 * @param slotAllocator the allocator, which all servers share that this builder
-		 * builds, or {@code null} for a {@link LowestSlotAllocator} of each server's own,
-		 * which is the default
+		 * Set the allocator that is used when no listener assigns a slot.
+		 * @param slotAllocator the allocator, which is shared by all servers that this
+		 * builder builds, or {@code null} for a new {@link LowestSlotAllocator} for each
+		 * server, which is the default
 		 * @return this builder
 		 */
 		public Builder slotAllocator(@Nullable SlotAllocator slotAllocator) {
-			this.slotAllocator = slotAllocator;
+			this.draft.slotAllocator = slotAllocator;
 			return this;
 		}
 
 		/**
-		 * Set the owner of the bytes of each connection.
+		 * Set the handler of the bytes of each connection.
 		 * @param connectionHandler the handler, or {@code null} for none, which is the
 		 * default
 		 * @return this builder
 		 */
 		public Builder connectionHandler(@Nullable ConnectionHandler connectionHandler) {
-			this.connectionHandler = connectionHandler;
+			this.draft.connectionHandler = connectionHandler;
+			return this;
+		}
+
+		/**
+		 * Set a handler of the bytes of each connection that may block. There can be this
+		 * or a {@link ConnectionHandler}.
+		 * @param handler the handler, or {@code null} for none, which is the default
+		 * @param executor runs the handler, which keeps its thread as long as the
+		 * connection is open, or {@code null} for a thread per connection: a virtual one
+		 * on Java 21 and later. Handlers that the executor rejects run one after another
+		 * on a single thread of the server
+		 * @return this builder
+		 */
+		public Builder blockingConnectionHandler(@Nullable BlockingConnectionHandler handler,
+				@Nullable Executor executor) {
+			this.draft.blockingConnectionHandler = handler;
+			this.draft.blockingHandlerExecutor = executor;
 			return this;
 		}
 
@@ -593,67 +555,41 @@ public final class CallosumServer {
 		 */
 		public Builder customizer(CallosumTcpServerCustomizer customizer) {
 			Assert.notNull(customizer, "'customizer' must not be null");
-			this.customizers.add(customizer);
+			this.draft.customizers.add(customizer);
 			return this;
 		}
 
 		/**
-		 * Set who takes the events.
+		 * Set the event publisher.
 		 * @param eventPublisher the publisher, such as an application context or a
-		 * lambda, or {@code null} for nobody, which is the default
+		 * lambda, or {@code null} to publish no events, which is the default
 		 * @return this builder
 		 */
 		public Builder eventPublisher(@Nullable ApplicationEventPublisher eventPublisher) {
-			this.eventPublisher = eventPublisher;
+			this.draft.eventPublisher = eventPublisher;
 			return this;
 		}
 
 		/**
-		 * Set where the events of connections are published and the allocator and the
-		 * handler are called, so that they may block. The events of one connection stay
-		 * in order. What the executor rejects runs on a thread of the server's own.
+		 * Set the executor on which the events of connections are published and the
+		 * allocator and the handler are called, so that they may block. The events of a
+		 * connection stay in order. Tasks that the executor rejects run on a single
+		 * thread of the server.
 		 * @param listenerExecutor the executor, or {@code null} for the event loops,
 		 * which is the default
 		 * @return this builder
 		 */
 		public Builder listenerExecutor(@Nullable Executor listenerExecutor) {
-			this.listenerExecutor = listenerExecutor;
+			this.draft.listenerExecutor = listenerExecutor;
 			return this;
 		}
 
 		/**
-		 * Build a server. It is not started.
+		 * Build a server, without starting it.
 		 * @return a new server
 		 */
 		public CallosumServer build() {
-			return new CallosumServer(new Builder(this));
-		}
-
-		private static IpSubnetFilterRule rule(String addresses) {
-			String address = addresses.strip();
-			int slash = address.indexOf('/');
-			String ip = (slash >= 0) ? address.substring(0, slash) : address;
-			byte[] bytes = NetUtil.createByteArrayFromIpAddressString(ip);
-			Assert.isTrue(bytes != null, () -> "'" + addresses + "' is not an IP address or a range in CIDR notation");
-			try {
-				InetAddress inetAddress = InetAddress.getByAddress(bytes);
-				int bits = inetAddress.getAddress().length * Byte.SIZE;
-				int prefix = (slash >= 0) ? Integer.parseInt(address.substring(slash + 1)) : bits;
-				if (slash >= 0 && bytes.length * Byte.SIZE > bits) {
-					// An IPv4 address in the clothes of an IPv6 one
-					prefix -= bytes.length * Byte.SIZE - bits;
-				}
-				return new IpSubnetFilterRule(inetAddress, prefix, IpFilterRuleType.ACCEPT);
-			}
-			catch (UnknownHostException | IllegalArgumentException ex) {
-				throw new IllegalArgumentException(
-						"'" + addresses + "' is not an IP address or a range in CIDR notation", ex);
-			}
-		}
-
-		private static Duration positive(Duration duration) {
-			Assert.isTrue(!duration.isNegative() && !duration.isZero(), "must be more than 0");
-			return duration;
+			return new CallosumServer(new ServerSettings(this.draft));
 		}
 
 	}

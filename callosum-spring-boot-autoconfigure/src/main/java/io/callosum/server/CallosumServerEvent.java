@@ -21,9 +21,9 @@ import java.net.InetSocketAddress;
 import org.springframework.context.ApplicationEvent;
 
 /**
- * An event of a {@link CallosumServer}, which is its source. Events are published on the
- * event loop of the connection that they are about, where listeners must not block,
- * unless the server was given an executor for its listeners.
+ * Base class of the events of a {@link CallosumServer}, which is their source. The events
+ * of a connection are published on its event loop, where listeners must not block, unless
+ * the server has an executor for its listeners.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -19,11 +19,10 @@ package io.callosum.server;
 import reactor.netty.tcp.TcpServer;
 
 /**
- * Customizes the Reactor Netty {@link TcpServer} that carries a {@link CallosumServer}.
- * Customizers are called at each start of the server, after its own settings were applied
- * and before it adds its handlers and event loops, which a customizer therefore cannot
- * replace. Where there are several, they are called in order, each with the result of the
- * one before.
+ * Callback interface that customizes the Reactor Netty {@link TcpServer} of a
+ * {@link CallosumServer}. Customizers are called in order at each start of the server:
+ * after its settings have been applied, and before it adds its handlers and event loops,
+ * which a customizer therefore cannot replace.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -32,8 +31,8 @@ import reactor.netty.tcp.TcpServer;
 public interface CallosumTcpServerCustomizer {
 
 	/**
-	 * Customize the server. {@code TcpServer} is immutable: what counts is the returned
-	 * one.
+	 * Customize the server. {@code TcpServer} is immutable: changes take effect through
+	 * the returned instance.
 	 * @param server the server to customize
 	 * @return the customized server
 	 */

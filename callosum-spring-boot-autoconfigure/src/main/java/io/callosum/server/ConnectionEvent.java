@@ -19,8 +19,8 @@ package io.callosum.server;
 import org.springframework.util.Assert;
 
 /**
- * Published when a connection was given a slot, after the slot line has been written to
- * it.
+ * Published when a connection has been assigned a slot and the slot line has been
+ * written.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -19,8 +19,8 @@ package io.callosum.server;
 import org.reactivestreams.Publisher;
 
 /**
- * The owner of the bytes of each connection. Optional: without a handler the bytes belong
- * to the listener of {@link ConnectionEvent} that claims them, or are discarded.
+ * Handles the bytes of each connection after the slot line. Without a handler, the bytes
+ * belong to the listener of {@link ConnectionEvent} that claims them, or are discarded.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -29,20 +29,26 @@ import org.reactivestreams.Publisher;
 public interface ConnectionHandler {
 
 	/**
-	 * Handle a connection. Called once for each connection, after the listeners of its
-	 * {@link ConnectionEvent} have returned, on the same thread as they were; not called
-	 * when the connection is gone by then.
+	 * Handle a connection. Called once for each connection, on the thread of its
+	 * listeners, after those of {@link ConnectionEvent} have returned. Not called if the
+	 * connection is already gone.
 	 * <ul>
-	 * <li>When the returned publisher completes, what was written is flushed, the output
-	 * is shut, what the peer still sends is discarded for at most one second, and then
-	 * the connection is closed.
-	 * <li>When it fails, or this method throws or returns {@code null}, the connection is
-	 * closed at once, and a {@link ServerErrorEvent} tells why unless the cause is that
-	 * the peer has gone.
-	 * <li>When the connection is gone first, the subscription is cancelled.
+	 * <li>When the returned publisher completes, everything written is flushed and the
+	 * output is shut down. Anything that the peer still sends is discarded for at most
+	 * one second, and then the connection is closed.
+	 * <li>When the publisher fails, or this method throws or returns {@code null}, the
+	 * connection is closed at once and a {@link ServerErrorEvent} is published, unless
+	 * the cause is that the peer is gone.
+	 * <li>When the peer leaves first, everything that it has sent is still delivered by
+	 * the claimed {@link CallosumConnection#inbound()}, and what the handler writes is
+	 * dropped. The handler may take up to the
+	 * {@linkplain CallosumServer.Builder#completionTimeout completion timeout} after the
+	 * last delivery. Then the subscription is cancelled.
+	 * <li>When the connection is closed by this side first, or the peer leaves before the
+	 * bytes are claimed, the subscription is cancelled at once.
 	 * </ul>
 	 * @param connection the connection
-	 * @return a publisher whose end ends the connection
+	 * @return a publisher whose completion ends the connection
 	 */
 	Publisher<Void> handle(CallosumConnection connection);
 

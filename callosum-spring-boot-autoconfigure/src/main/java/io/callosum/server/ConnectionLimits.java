@@ -16,18 +16,21 @@
 
 package io.callosum.server;
 
+import java.net.Inet6Address;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
-import java.util.List;
+import java.net.UnknownHostException;
+import java.util.Arrays;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import io.netty.handler.ipfilter.IpFilterRule;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
+
+import io.callosum.transport.ThrottledLog;
 
 /**
  * Who may connect, and how many at a time. A connection counts from when it was admitted
@@ -35,15 +38,28 @@ import org.jspecify.annotations.Nullable;
  */
 final class ConnectionLimits {
 
-	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+	private static final Log logger = LogFactory.getLog(ConnectionLimits.class);
 
-	private final List<? extends IpFilterRule> allowed;
+	/**
+	 * The network part of an IPv6 address. Every customer of a provider has a network of
+	 * at least this size, and so any number of addresses.
+	 */
+	private static final int IPV6_NETWORK_BYTES = 8;
+
+	private final AddressRanges allowed;
 
 	private final @Nullable Integer max;
 
 	private final @Nullable Integer maxPerAddress;
 
+	private final int maxPendingSlotRequests;
+
 	private final AtomicInteger connections = new AtomicInteger();
+
+	/**
+	 * How many slot requests have no answer yet, those of peers that have left included.
+	 */
+	private final AtomicInteger pendingSlotRequests = new AtomicInteger();
 
 	private final ConcurrentMap<InetAddress, Integer> connectionsByAddress = new ConcurrentHashMap<>();
 
@@ -53,10 +69,13 @@ final class ConnectionLimits {
 
 	private final ThrottledLog maxPerAddressLog = new ThrottledLog((message, ex) -> logger.warn(message));
 
-	ConnectionLimits(CallosumServer.Builder settings) {
+	private final ThrottledLog maxPendingLog = new ThrottledLog((message, ex) -> logger.warn(message));
+
+	ConnectionLimits(ServerSettings settings) {
 		this.allowed = settings.allowedAddresses;
 		this.max = settings.maxConnections;
 		this.maxPerAddress = settings.maxConnectionsPerAddress;
+		this.maxPendingSlotRequests = settings.maxPendingSlotRequests;
 	}
 
 	/**
@@ -70,13 +89,17 @@ final class ConnectionLimits {
 					+ ": the address is none of callosum.server.allowed-addresses", null);
 			return RefusalReason.ADDRESS_NOT_ALLOWED;
 		}
-		InetAddress address = address(remoteAddress);
+		if (this.pendingSlotRequests.get() >= this.maxPendingSlotRequests) {
+			logMaxPending();
+			return RefusalReason.MAX_PENDING_SLOT_REQUESTS;
+		}
+		InetAddress address = (this.maxPerAddress != null) ? countedAddress(remoteAddress) : null;
 		if (this.maxPerAddress != null && address != null && !tryCount(address, this.maxPerAddress)) {
-			this.maxPerAddressLog.log("Closed a connection of " + address.getHostAddress() + ": " + this.maxPerAddress
+			this.maxPerAddressLog.log("Closed a connection of " + describe(address) + ": " + this.maxPerAddress
 					+ " of it are open, as many as callosum.server.max-connections-per-address allows", null);
 			return RefusalReason.MAX_CONNECTIONS_PER_ADDRESS;
 		}
-		if (!tryCount()) {
+		if (!tryCount(this.connections, (this.max != null) ? this.max : Integer.MAX_VALUE)) {
 			releaseAddress(remoteAddress);
 			this.maxLog.log(
 					"Closed a connection: " + this.max + " are open, as many as callosum.server.max-connections allows",
@@ -87,19 +110,44 @@ final class ConnectionLimits {
 	}
 
 	/**
-	 * Count a connection, unless that is one too many: not even for a moment, in which
+	 * Admit a slot request, which counts until it is answered. With TLS, there may have
+	 * been room for it when its connection was admitted, and not any more.
+	 * @return {@code false} if its connection is refused
+	 */
+	boolean admitSlotRequest() {
+		if (tryCount(this.pendingSlotRequests, this.maxPendingSlotRequests)) {
+			return true;
+		}
+		logMaxPending();
+		return false;
+	}
+
+	private void logMaxPending() {
+		this.maxPendingLog.log("Closed a connection: " + this.maxPendingSlotRequests
+				+ " slot requests have no answer, as many as callosum.server.max-pending-slot-requests allows."
+				+ " Whatever answers them does not keep up", null);
+	}
+
+	/**
+	 * A slot request that was admitted is answered.
+	 */
+	void slotRequestAnswered() {
+		this.pendingSlotRequests.decrementAndGet();
+	}
+
+	/**
+	 * Count one more, unless that is one too many: not even for a moment, in which
 	 * another could be refused for it.
 	 */
-	private boolean tryCount() {
-		int max = (this.max != null) ? this.max : Integer.MAX_VALUE;
+	private static boolean tryCount(AtomicInteger counter, int max) {
 		int count;
 		do {
-			count = this.connections.get();
+			count = counter.get();
 			if (count >= max) {
 				return false;
 			}
 		}
-		while (!this.connections.compareAndSet(count, count + 1));
+		while (!counter.compareAndSet(count, count + 1));
 		return true;
 	}
 
@@ -127,8 +175,8 @@ final class ConnectionLimits {
 	}
 
 	private void releaseAddress(@Nullable SocketAddress remoteAddress) {
-		InetAddress address = address(remoteAddress);
-		if (this.maxPerAddress != null && address != null) {
+		InetAddress address = (this.maxPerAddress != null) ? countedAddress(remoteAddress) : null;
+		if (address != null) {
 			this.connectionsByAddress.computeIfPresent(address, (key, count) -> (count > 1) ? count - 1 : null);
 		}
 	}
@@ -137,18 +185,33 @@ final class ConnectionLimits {
 		if (this.allowed.isEmpty()) {
 			return true;
 		}
-		if (remoteAddress instanceof InetSocketAddress address) {
-			for (IpFilterRule rule : this.allowed) {
-				if (rule.matches(address)) {
-					return true;
-				}
-			}
-		}
-		return false;
+		return remoteAddress instanceof InetSocketAddress address && address.getAddress() != null
+				&& this.allowed.contains(address.getAddress());
 	}
 
-	private static @Nullable InetAddress address(@Nullable SocketAddress remoteAddress) {
-		return (remoteAddress instanceof InetSocketAddress address) ? address.getAddress() : null;
+	/**
+	 * Return the address that a connection counts for: that of its peer, or of its
+	 * network if that has IPv6.
+	 */
+	private static @Nullable InetAddress countedAddress(@Nullable SocketAddress remoteAddress) {
+		InetAddress address = (remoteAddress instanceof InetSocketAddress socketAddress) ? socketAddress.getAddress()
+				: null;
+		if (!(address instanceof Inet6Address)) {
+			return address;
+		}
+		byte[] network = address.getAddress();
+		Arrays.fill(network, IPV6_NETWORK_BYTES, network.length, (byte) 0);
+		try {
+			return InetAddress.getByAddress(network);
+		}
+		catch (UnknownHostException ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static String describe(InetAddress countedAddress) {
+		String address = countedAddress.getHostAddress();
+		return (countedAddress instanceof Inet6Address) ? address + "/" + IPV6_NETWORK_BYTES * Byte.SIZE : address;
 	}
 
 }

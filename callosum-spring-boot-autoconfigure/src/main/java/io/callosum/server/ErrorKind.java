@@ -23,7 +23,7 @@ enum ErrorKind {
 
 	SLOT_REQUEST("Refused a connection", true),
 
-	SLOT_TIMEOUT("Refused a connection that was not given a slot in time", false),
+	SLOT_TIMEOUT("Refused a connection that was not assigned a slot in time", false),
 
 	LISTENER("A listener failed", true),
 
@@ -33,19 +33,21 @@ enum ErrorKind {
 
 	ACCEPT("Cannot accept connections", false),
 
+	MEMORY("Closed a connection for lack of memory", false),
+
 	HANDSHAKE("A TLS handshake failed", false);
 
 	final String message;
 
 	/**
-	 * Whether the stack trace tells more than the message: not where the cause is the
-	 * peer or the system.
+	 * Whether code of the application fails, and not the peer or the system. Only then
+	 * does a stack trace say more than the message.
 	 */
-	final boolean logsStackTrace;
+	final boolean isOfApplication;
 
-	ErrorKind(String message, boolean logsStackTrace) {
+	ErrorKind(String message, boolean isOfApplication) {
 		this.message = message;
-		this.logsStackTrace = logsStackTrace;
+		this.isOfApplication = isOfApplication;
 	}
 
 }

@@ -16,7 +16,10 @@
 
 package io.callosum.server;
 
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.SocketAddress;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,7 +38,11 @@ import reactor.netty.FutureMono;
 import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 
-import io.callosum.server.SlotFreeEvent.Reason;
+import io.callosum.transport.BlockingOutputStream;
+import io.callosum.transport.ChannelOwner;
+import io.callosum.transport.Channels;
+import io.callosum.transport.InboundRelay;
+import io.callosum.transport.ReadAheadHandler;
 
 /**
  * A {@link CallosumConnection} as the application sees it.
@@ -45,11 +52,15 @@ final class LeasedConnection implements CallosumConnection {
 	private static final AtomicReferenceFieldUpdater<LeasedConnection, Claim> CLAIM = AtomicReferenceFieldUpdater
 		.newUpdater(LeasedConnection.class, Claim.class, "claim");
 
-	private final ConnectionLease lease;
+	private final Owner owner;
 
-	private final SlotRequest request;
+	private final SocketAddress remoteAddress;
+
+	private final SocketAddress localAddress;
 
 	private final int slot;
+
+	private final int announcedSlot;
 
 	private final @Nullable SSLSession sslSession;
 
@@ -61,17 +72,24 @@ final class LeasedConnection implements CallosumConnection {
 
 	private volatile @Nullable Map<String, Object> attributes;
 
-	LeasedConnection(ConnectionLease lease, SlotRequest request, int slot) {
-		this.lease = lease;
-		this.request = request;
+	/**
+	 * What goes on when the peer has left, {@code null} before that.
+	 */
+	private volatile @Nullable Completion completion;
+
+	LeasedConnection(Owner owner, SlotRequest request, int slot, int announcedSlot) {
+		this.owner = owner;
+		this.remoteAddress = request.remoteAddress();
+		this.localAddress = request.localAddress();
 		this.slot = slot;
-		SslHandler sslHandler = lease.channel().pipeline().get(SslHandler.class);
+		this.announcedSlot = announcedSlot;
+		SslHandler sslHandler = owner.channel().pipeline().get(SslHandler.class);
 		this.sslSession = (sslHandler != null) ? sslHandler.engine().getSession() : null;
 	}
 
 	@Override
 	public String id() {
-		return this.request.connectionId();
+		return this.owner.id();
 	}
 
 	@Override
@@ -80,18 +98,23 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	@Override
+	public int announcedSlot() {
+		return this.announcedSlot;
+	}
+
+	@Override
 	public SocketAddress remoteAddress() {
-		return this.request.remoteAddress();
+		return this.remoteAddress;
 	}
 
 	@Override
 	public SocketAddress localAddress() {
-		return this.request.localAddress();
+		return this.localAddress;
 	}
 
 	@Override
 	public Instant connectedAt() {
-		return this.lease.acceptedAt();
+		return this.owner.acceptedAt();
 	}
 
 	@Override
@@ -101,12 +124,12 @@ final class LeasedConnection implements CallosumConnection {
 
 	@Override
 	public long bytesReceived() {
-		return this.lease.readAhead().bytesReceived();
+		return this.owner.readAhead().bytesReceived();
 	}
 
 	@Override
 	public long bytesSent() {
-		return this.lease.readAhead().bytesSent();
+		return this.owner.readAhead().bytesSent();
 	}
 
 	@Override
@@ -126,34 +149,71 @@ final class LeasedConnection implements CallosumConnection {
 
 	@Override
 	public NettyInbound inbound() {
+		claim();
+		InboundRelay relay = new InboundRelay(this.owner, this.owner.readAhead());
+		start(relay);
+		return new ClaimedInbound(relay);
+	}
+
+	@Override
+	public InputStream inputStream() {
+		claim();
+		StreamRelay relay = new StreamRelay(this.owner, this.owner.readAhead());
+		start(relay);
+		return relay.receive();
+	}
+
+	private void claim() {
 		Claim claim = this.claim;
 		if (!claim.open || !CLAIM.compareAndSet(this, claim, Claim.CLAIMED)) {
 			throw new IllegalStateException(
 					"The bytes of connection " + id() + " cannot be claimed: " + this.claim.explanation);
 		}
-		InboundRelay relay = new InboundRelay(this.lease);
+	}
+
+	private void start(InboundRelay relay) {
 		this.relay = relay;
-		this.lease.onEventLoopOrAfter(relay::start);
-		return new ClaimedInbound(relay);
+		Channels.runOrAfter(this.owner.channel(), relay::start);
 	}
 
 	@Override
 	public NettyOutbound outbound() {
+		checkSlotLineIssued();
+		return new ConnectionOutbound(this.owner, this::completion);
+	}
+
+	@Override
+	public OutputStream outputStream() {
+		checkSlotLineIssued();
+		return new BlockingOutputStream(this.owner.channel(), () -> !dropsBlockingWrites(), () -> {
+		}, (failure) -> dropsBlockingWrites() ? null : failure);
+	}
+
+	private boolean dropsBlockingWrites() {
+		Completion completion = this.completion;
+		return completion != null && completion.dropsBlockingWrites();
+	}
+
+	private void checkSlotLineIssued() {
 		if (!this.slotLineIssued) {
 			throw new IllegalStateException("The slot line of connection " + id()
-					+ " has not been written yet; write when its ConnectionEvent has come");
+					+ " has not been written yet; write when its ConnectionEvent is published");
 		}
-		return this.lease.operations();
+	}
+
+	@Override
+	public Mono<Void> draining() {
+		return Mono.defer(this.owner::draining);
 	}
 
 	@Override
 	public Mono<Void> onClose() {
-		return FutureMono.from(this.lease.channel().closeFuture());
+		return FutureMono.from(this.owner.channel().closeFuture());
 	}
 
 	@Override
 	public void close() {
-		this.lease.close(Reason.APPLICATION_CLOSED);
+		this.owner.closeByApplication();
 	}
 
 	void slotLineIssued() {
@@ -180,10 +240,14 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * The {@link ConnectionHandler} is about to be called.
+	 * The handler is about to be called. Any thread.
 	 */
 	void beginHandler() {
 		this.claim = Claim.BY_HANDLER;
+		Completion completion = this.completion;
+		if (completion != null) {
+			Channels.run(this.owner.channel(), completion::startTimer);
+		}
 	}
 
 	/**
@@ -194,12 +258,66 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * Complete what the peer sends. Event loop.
+	 * Complete what the peer sends. Event loop, or after it.
 	 * @return whether that is done; not if the bytes are not claimed, or only just now
 	 */
 	boolean completeInbound() {
 		InboundRelay relay = this.relay;
 		return relay != null && relay.complete();
+	}
+
+	/**
+	 * The peer has left. Event loop, or after it.
+	 * @param timeout how long the owner of the bytes may take once it has all of them
+	 * @param timedOut called when that is over, {@code null} if nobody waits for it
+	 */
+	void peerHasLeft(Duration timeout, @Nullable Runnable timedOut) {
+		if (this.completion == null) {
+			Completion completion = new Completion(this.owner.channel(), timeout, this::isDelivering, timedOut);
+			this.completion = completion;
+			isDelivering();
+			completion.startTimer();
+		}
+	}
+
+	/**
+	 * The owner of the bytes has been given all of them. Event loop, or after it.
+	 */
+	void inboundDelivered() {
+		Completion completion = this.completion;
+		if (completion != null) {
+			completion.startTimer();
+		}
+	}
+
+	/**
+	 * Return whether the owner of the bytes is still to receive some, which it is also
+	 * while it waits for a thread.
+	 */
+	private boolean isDelivering() {
+		InboundRelay relay = this.relay;
+		return this.claim == Claim.NOT_YET || this.claim == Claim.HANDLER_LATER
+				|| (relay != null && relay.isDelivering());
+	}
+
+	@Nullable Completion completion() {
+		return this.completion;
+	}
+
+	void endCompletion() {
+		Completion completion = this.completion;
+		if (completion != null) {
+			completion.end();
+		}
+	}
+
+	/**
+	 * Return whether the owner of the bytes may complete its work, because the peer has
+	 * left and the bytes are claimed.
+	 * @param claimsLater whether they may be claimed later
+	 */
+	boolean mayComplete(boolean claimsLater) {
+		return this.completion != null && (isClaimed() || claimsLater);
 	}
 
 	@Override
@@ -212,21 +330,21 @@ final class LeasedConnection implements CallosumConnection {
 	 */
 	private enum Claim {
 
-		NOT_YET(false, "they can be while its ConnectionEvent is being published"),
+		NOT_YET(false, "they can be claimed while its ConnectionEvent is being published"),
 
-		BY_LISTENER(true, "they are claimed already"),
+		BY_LISTENER(true, "they are already claimed"),
 
 		HANDLER_LATER(false,
 				"they belong to the ConnectionHandler, which is called after the listeners;"
-						+ " claim them there, or remove that bean"),
+						+ " claim them there, or remove the handler"),
 
-		BY_HANDLER(true, "they are claimed already"),
+		BY_HANDLER(true, "they are already claimed"),
 
 		TOO_LATE(false,
-				"nobody did while its ConnectionEvent was being published, and so they are discarded;"
-						+ " call inbound() in the listener, and subscribe later if need be"),
+				"they were not claimed while its ConnectionEvent was being published, and are discarded;"
+						+ " call inbound() in the listener; you may subscribe later"),
 
-		CLAIMED(false, "they are claimed already; keep the inbound and share it");
+		CLAIMED(false, "they are already claimed; keep the inbound and share it");
 
 		private final boolean open;
 
@@ -236,6 +354,26 @@ final class LeasedConnection implements CallosumConnection {
 			this.open = open;
 			this.explanation = explanation;
 		}
+
+	}
+
+	/**
+	 * The life that the connection has.
+	 */
+	interface Owner extends ChannelOwner {
+
+		String id();
+
+		Instant acceptedAt();
+
+		Mono<Void> draining();
+
+		ReadAheadHandler readAhead();
+
+		/**
+		 * Close the connection at once. Any thread.
+		 */
+		void closeByApplication();
 
 	}
 
@@ -249,7 +387,7 @@ final class LeasedConnection implements CallosumConnection {
 
 		@Override
 		public ByteBufFlux receive() {
-			return ByteBufFlux.fromInbound(this.relay, LeasedConnection.this.lease.channel().alloc());
+			return ByteBufFlux.fromInbound(this.relay, LeasedConnection.this.owner.channel().alloc());
 		}
 
 		@Override
@@ -259,7 +397,7 @@ final class LeasedConnection implements CallosumConnection {
 
 		@Override
 		public NettyInbound withConnection(Consumer<? super Connection> withConnection) {
-			withConnection.accept(LeasedConnection.this.lease.operations());
+			withConnection.accept(LeasedConnection.this.owner.operations());
 			return this;
 		}
 

@@ -21,65 +21,65 @@ import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Gives every connection the lowest free slot. Also under concurrency: the slot given is
- * the lowest free one at some moment between call and return (both methods are
- * linearizable).
+ * {@link SlotAllocator} that assigns the lowest free slot. Both methods are linearizable:
+ * under concurrency, the assigned slot is the lowest free one at some moment between call
+ * and return.
  * <p>
- * What a call costs hardly grows with the number of slots in use or free. A slot takes
- * one bit: a million take some 130 KiB. The memory grows by doubling, which makes growing
- * cheap on average, and never shrinks: a server that has had so many connections may have
- * them again, and there is little to win. Nothing else is kept, and a call that need not
- * grow, wait for another thread or fail allocates nothing.
+ * The cost of a call hardly depends on the number of slots. A slot takes one bit of
+ * memory, so a million slots take about 130 KiB. Memory grows by doubling and never
+ * shrinks. A call that does not grow it, wait for another thread or fail allocates no
+ * objects.
  *
  * @author The Callosum authors
  * @since 0.1.0
  */
-public final class LowestSlotAllocator implements SlotAllocator {
+public class LowestSlotAllocator implements SlotAllocator {
 
 	private static final long FULL = -1L;
 
-	// The bit of a slot and the summaries above it have to change in one step, or a slot
-	// that is not the lowest gets out. Without a lock that takes a version that every
-	// operation writes: as contended as a lock, with retries, and hard to get right.
-	// This lock is held for a few reads and writes of longs, waiting for nothing. Not a
-	// monitor: measured, that is slower alone and several times slower contended, and
-	// before Java 24 a virtual thread that waits for it pins its carrier.
+	// The bit of a slot and the summaries above it must change in one step, or a slot
+	// that
+	// is not the lowest could be assigned. Without a lock, every operation would have to
+	// write a version: as contended as a lock, with retries, and hard to get right. This
+	// lock is held for a few reads and writes of longs only. Not a monitor: measured,
+	// that
+	// is slower uncontended and several times slower contended, and before Java 24 a
+	// virtual thread that waits for one pins its carrier.
 	private final Lock lock = new ReentrantLock();
 
 	private final int maxSlots;
 
 	/**
-	 * A 64-way tree of bitmaps. A set bit means, at level 0, that the slot is in use or
-	 * spare, and above, that the word below is full: new words, all zero, are right from
-	 * the start. The topmost level is always a single word.
+	 * A 64-way tree of bitmaps. At level 0, a set bit means that the slot is in use or
+	 * spare; above, it means that the word below is full. New words, all zero, are
+	 * therefore correct. The topmost level is always a single word.
 	 */
 	private long[][] levels = { new long[1] };
 
 	/**
 	 * A free slot that is lower than every free one of the tree, where it is still marked
-	 * as in use, or -1. Where connections come as others go, as in most servers, the next
-	 * takes it, and the levels above need not be written and searched.
+	 * as in use, or -1. If connections come as others go, as in most servers, the next
+	 * one takes it, and the tree is neither written nor searched.
 	 */
 	private int spare = -1;
 
 	/**
-	 * No slot below is free in the tree, so that one that is released may become the
-	 * spare. If this were lower than it may be, slots would be right and only slower.
+	 * No slot below this one is free in the tree, so one that is released may become the
+	 * spare. A lower value would still be correct, only slower.
 	 */
 	private int bound;
 
 	private int inUse;
 
 	/**
-	 * Create an allocator with no limit but memory.
+	 * Create an allocator without a limit.
 	 */
 	public LowestSlotAllocator() {
 		this(Integer.MAX_VALUE);
 	}
 
 	/**
-	 * Create an allocator that has at most {@code maxSlots} slots in use at a time, those
-	 * from 0 to {@code maxSlots - 1}.
+	 * Create an allocator for the slots from 0 to {@code maxSlots - 1}.
 	 * @param maxSlots the number of slots, 1 or more
 	 * @throws IllegalArgumentException if {@code maxSlots} is less than 1
 	 */
@@ -92,7 +92,7 @@ public final class LowestSlotAllocator implements SlotAllocator {
 
 	/**
 	 * Allocate the lowest free slot.
-	 * @param request the connection that asks; makes no difference to the slot
+	 * @param request the connection that asks for a slot; ignored
 	 * @return the slot
 	 * @throws NoSlotAvailableException if all slots are in use
 	 */
@@ -106,10 +106,10 @@ public final class LowestSlotAllocator implements SlotAllocator {
 	}
 
 	/**
-	 * Free a slot. Whoever asks after this method has returned may get it.
+	 * Release a slot. It can be allocated again as soon as this method returns.
 	 * @param slot the slot
-	 * @throws IllegalArgumentException if the slot is not in use: released already, never
-	 * given, or negative; nothing is changed then
+	 * @throws IllegalArgumentException if the slot is not in use: already released, never
+	 * allocated, or negative; nothing is changed in that case
 	 */
 	@Override
 	public void release(int slot) {
@@ -121,8 +121,8 @@ public final class LowestSlotAllocator implements SlotAllocator {
 	private int takeLowest() {
 		this.lock.lock();
 		try {
-			// The lowest free slot is never higher than the number of those in use, so
-			// this keeps every index within the maximum, and within an int
+			// The lowest free slot is never higher than the number of slots in use, so
+			// this keeps every index within the maximum and within an int
 			if (this.inUse == this.maxSlots) {
 				return -1;
 			}
@@ -176,7 +176,7 @@ public final class LowestSlotAllocator implements SlotAllocator {
 
 	/**
 	 * Find the lowest free slot of the tree, and make room for it. Changes no bit, so
-	 * that nothing is lost if there is not enough memory to grow.
+	 * nothing is lost if there is not enough memory to grow.
 	 */
 	private int findLowest() {
 		if (this.levels[this.levels.length - 1][0] == FULL) {

@@ -17,9 +17,8 @@
 package io.callosum.server;
 
 /**
- * Thrown by a {@link SlotAllocator} that has no slot to give. The connection is refused
- * without an error being reported: having no slot left is a state of normal operation,
- * not a fault.
+ * Thrown by a {@link SlotAllocator} that has no free slot. The connection is refused
+ * without reporting an error, because a full server is not a fault.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -17,7 +17,7 @@
 package io.callosum.server;
 
 /**
- * Why a connection that was accepted did not get a slot.
+ * Why an accepted connection was not assigned a slot.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -25,19 +25,24 @@ package io.callosum.server;
 public enum RefusalReason {
 
 	/**
-	 * The peer's address is not among those that are allowed.
+	 * The peer's address is not allowed.
 	 */
 	ADDRESS_NOT_ALLOWED,
 
 	/**
-	 * As many connections as allowed were open.
+	 * The maximum number of connections was open.
 	 */
 	MAX_CONNECTIONS,
 
 	/**
-	 * As many connections of the peer's address as allowed were open.
+	 * The maximum number of connections from the peer's address was open.
 	 */
 	MAX_CONNECTIONS_PER_ADDRESS,
+
+	/**
+	 * The maximum number of slot requests had no answer.
+	 */
+	MAX_PENDING_SLOT_REQUESTS,
 
 	/**
 	 * The TLS handshake failed or took too long.
@@ -45,22 +50,27 @@ public enum RefusalReason {
 	HANDSHAKE_FAILED,
 
 	/**
-	 * There was no slot to give, see {@link NoSlotAvailableException}.
+	 * There was no free slot, see {@link NoSlotAvailableException}.
 	 */
 	NO_SLOT_AVAILABLE,
 
 	/**
-	 * The slot request was rejected, or its answer failed or made no sense.
+	 * The slot request was rejected, or its answer failed or was invalid.
 	 */
 	SLOT_REQUEST_FAILED,
 
 	/**
-	 * The slot request was not answered in time.
+	 * The slot request was not answered within the slot timeout.
 	 */
 	SLOT_TIMEOUT,
 
 	/**
-	 * The connection was gone before it had a slot.
+	 * There was no memory for the bytes of the connection.
+	 */
+	OUT_OF_MEMORY,
+
+	/**
+	 * The peer left before the connection had a slot.
 	 */
 	CONNECTION_GONE,
 

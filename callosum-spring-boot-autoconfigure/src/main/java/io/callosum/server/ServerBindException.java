@@ -16,18 +16,29 @@
 
 package io.callosum.server;
 
+import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.nio.channels.UnresolvedAddressException;
+import java.nio.channels.UnsupportedAddressTypeException;
+
+import io.callosum.transport.SystemError;
 
 /**
  * Thrown by {@link CallosumServer#start()} if the server cannot listen on its address.
- * The message names the address and the reason.
+ * The message contains the address and the reason.
  *
  * @author The Callosum authors
  * @since 0.1.0
  */
 public class ServerBindException extends RuntimeException {
+
+	private static final int FIRST_UNPRIVILEGED_PORT = 1024;
+
+	private static final int CONNECT_TIMEOUT_MILLIS = 1000;
 
 	private final transient InetSocketAddress address;
 
@@ -35,9 +46,13 @@ public class ServerBindException extends RuntimeException {
 
 	ServerBindException(InetSocketAddress address, Reason reason, Throwable cause) {
 		super("Cannot listen on " + address.getHostString() + ":" + address.getPort() + ": "
-				+ ((reason != Reason.OTHER) ? reason.text : cause.getMessage()), cause);
+				+ ((reason != Reason.OTHER) ? reason.text : describe(cause)), cause);
 		this.address = address;
 		this.reason = reason;
+	}
+
+	private static String describe(Throwable cause) {
+		return (cause.getMessage() != null) ? cause.getMessage() : cause.toString();
 	}
 
 	static ServerBindException of(InetSocketAddress address, RuntimeException failure) {
@@ -45,29 +60,77 @@ public class ServerBindException extends RuntimeException {
 		while (cause.getCause() != null && cause.getCause() != cause) {
 			cause = cause.getCause();
 		}
-		return new ServerBindException(address, reason(cause), cause);
+		return new ServerBindException(address, reason(address, cause), cause);
 	}
 
-	private static Reason reason(Throwable cause) {
+	private static Reason reason(InetSocketAddress address, Throwable cause) {
 		if (cause instanceof UnresolvedAddressException || cause instanceof UnknownHostException) {
 			return Reason.UNKNOWN_HOST;
 		}
-		// The words are those of the system, the same from NIO and the native transports
-		String message = String.valueOf(cause.getMessage());
-		if (message.contains("in use")) {
-			return Reason.PORT_IN_USE;
+		SystemError error = SystemError.of(cause);
+		if (error != null) {
+			return switch (error) {
+				case ADDRESS_IN_USE -> Reason.PORT_IN_USE;
+				case ACCESS_DENIED -> Reason.PERMISSION_DENIED;
+				case ADDRESS_NOT_AVAILABLE, ADDRESS_FAMILY_NOT_SUPPORTED -> Reason.ADDRESS_NOT_AVAILABLE;
+				default -> Reason.OTHER;
+			};
 		}
-		if (message.contains("ermission denied")) {
-			return Reason.PERMISSION_DENIED;
-		}
-		if (message.contains("assign requested address")) {
-			return Reason.ADDRESS_NOT_AVAILABLE;
-		}
-		return Reason.OTHER;
+		return (cause instanceof SocketException || cause instanceof UnsupportedAddressTypeException) ? inspect(address)
+				: Reason.OTHER;
 	}
 
 	/**
-	 * Return the address that the server was to listen on, which may be unresolved.
+	 * Find out what is wrong with an address that NIO cannot listen on. Its exception has
+	 * the reason in the language of the system only.
+	 */
+	private static Reason inspect(InetSocketAddress address) {
+		InetAddress host;
+		try {
+			host = (address.getAddress() != null) ? address.getAddress()
+					: InetAddress.getByName(address.getHostString());
+		}
+		catch (UnknownHostException ex) {
+			return Reason.UNKNOWN_HOST;
+		}
+		int port = address.getPort();
+		if (!canBind(host, 0)) {
+			return Reason.ADDRESS_NOT_AVAILABLE;
+		}
+		if (port == 0 || canBind(host, port)) {
+			return Reason.OTHER;
+		}
+		return (port < FIRST_UNPRIVILEGED_PORT && !isListening(host, port)) ? Reason.PERMISSION_DENIED
+				: Reason.PORT_IN_USE;
+	}
+
+	/**
+	 * Without listening, so that no client gets in.
+	 */
+	private static boolean canBind(InetAddress host, int port) {
+		try (Socket socket = new Socket()) {
+			socket.setReuseAddress(true);
+			socket.bind(new InetSocketAddress(host, port));
+			return true;
+		}
+		catch (IOException ex) {
+			return false;
+		}
+	}
+
+	private static boolean isListening(InetAddress host, int port) {
+		InetAddress target = host.isAnyLocalAddress() ? InetAddress.getLoopbackAddress() : host;
+		try (Socket socket = new Socket()) {
+			socket.connect(new InetSocketAddress(target, port), CONNECT_TIMEOUT_MILLIS);
+			return true;
+		}
+		catch (IOException ex) {
+			return false;
+		}
+	}
+
+	/**
+	 * Return the address that the server tried to listen on, which may be unresolved.
 	 * @return the address
 	 */
 	public InetSocketAddress getAddress() {
@@ -93,7 +156,7 @@ public class ServerBindException extends RuntimeException {
 		PORT_IN_USE("the port is already in use"),
 
 		/**
-		 * The process may not listen on the port.
+		 * The process has no permission to listen on the port.
 		 */
 		PERMISSION_DENIED("permission denied"),
 
@@ -108,7 +171,7 @@ public class ServerBindException extends RuntimeException {
 		UNKNOWN_HOST("unknown host"),
 
 		/**
-		 * Anything else, see the cause.
+		 * Any other reason, see the cause.
 		 */
 		OTHER("");
 

@@ -21,13 +21,13 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.Assert;
 
 /**
- * Published when something failed: a connection was refused, a listener, the
- * {@link SlotAllocator} or the {@link ConnectionHandler} threw an exception, a connection
- * could not be accepted or its TLS handshake failed. A peer that resets its connection is
+ * Published on any of these failures: a connection was refused; a listener, the
+ * {@link SlotAllocator} or the {@link ConnectionHandler} threw an exception; a connection
+ * could not be accepted; or a TLS handshake failed. A peer that resets its connection is
  * not an error.
  * <p>
- * Published on the thread of the failure. An exception of a listener of this event is
- * only logged.
+ * Published on the thread of the failure. If a listener of this event throws an
+ * exception, that is only logged.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -41,8 +41,8 @@ public class ServerErrorEvent extends CallosumServerEvent {
 	/**
 	 * Create a new event.
 	 * @param server the server
-	 * @param error what failed
-	 * @param connectionId the id of the connection that it harmed, if any
+	 * @param error the error
+	 * @param connectionId the id of the affected connection, or {@code null}
 	 */
 	public ServerErrorEvent(CallosumServer server, Throwable error, @Nullable String connectionId) {
 		super(server);
@@ -52,8 +52,8 @@ public class ServerErrorEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Return what failed, without the wrappers that reflection and reactive operators put
-	 * around it.
+	 * Return the error, without the exceptions that reflection and reactive operators
+	 * wrap around it.
 	 * @return the error
 	 */
 	public Throwable getError() {
@@ -61,9 +61,8 @@ public class ServerErrorEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Return the {@linkplain CallosumConnection#id() id} of the connection that the error
-	 * harmed.
-	 * @return the id, or {@code null} if the error concerns no connection
+	 * Return the {@linkplain CallosumConnection#id() id} of the affected connection.
+	 * @return the id, or {@code null} if the error is not about a connection
 	 */
 	public @Nullable String getConnectionId() {
 		return this.connectionId;

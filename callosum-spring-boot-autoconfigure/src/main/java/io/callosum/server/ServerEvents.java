@@ -16,43 +16,35 @@
 
 package io.callosum.server;
 
-import java.lang.reflect.UndeclaredThrowableException;
-import java.time.Duration;
-import java.util.EnumMap;
-import java.util.Map;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Executor;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
 
-import io.netty.channel.EventLoop;
 import io.netty.handler.codec.DecoderException;
+import javax.net.ssl.SSLHandshakeException;
+
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
-import reactor.core.Exceptions;
-import reactor.core.scheduler.Schedulers;
 
 import org.springframework.context.ApplicationEventPublisher;
-import org.springframework.core.task.SimpleAsyncTaskExecutor;
 import org.springframework.util.StringUtils;
 
+import io.callosum.transport.Disconnects;
+import io.callosum.transport.ThrottledLog;
+import io.callosum.transport.UserCode;
+
 /**
- * The way from the server to the application: publishes events, calls user code and
- * reports errors, so that nothing that user code throws gets any further.
+ * The way from the server to the application: publishes events and reports errors, so
+ * that nothing that a listener throws gets any further.
  */
 final class ServerEvents {
 
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
-	private static final long SLOW_NANOS = Duration.ofMillis(100).toNanos();
-
 	private static final int MAX_MESSAGE_LENGTH = 120;
+
+	private static final String AT_START = " Once, soon after the start, the cause may be that classes are being loaded";
 
 	private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
@@ -60,139 +52,65 @@ final class ServerEvents {
 
 	private final @Nullable ApplicationEventPublisher publisher;
 
-	private final @Nullable Executor listenerExecutor;
+	private final UserCode userCode;
 
-	/**
-	 * Whether the executor makes those wait who give it a task, and an event loop must
-	 * not.
-	 */
-	private final boolean executorBlocks;
-
-	/**
-	 * Takes what an executor rejects or an event loop that has ended cannot run any more.
-	 */
-	private final ThreadPoolExecutor ownThread;
-
-	/**
-	 * Whether this thread runs user code on behalf of this server.
-	 */
-	private final ThreadLocal<Boolean> inUserCode = ThreadLocal.withInitial(() -> Boolean.FALSE);
-
-	private final Map<ErrorKind, ThrottledLog> errorLogs = new EnumMap<>(ErrorKind.class);
+	private final ErrorLog errorLog = new ErrorLog(logger);
 
 	private final ThrottledLog errorListenerLog = new ThrottledLog(logger::error);
 
 	private final ThrottledLog slowListenerLog = new ThrottledLog(logger::warn);
+
+	private final ThrottledLog slowHandlerLog = new ThrottledLog(logger::warn);
 
 	/**
 	 * Errors that have been handed to the executor and not yet been published.
 	 */
 	private final AtomicInteger pendingErrors = new AtomicInteger();
 
-	ServerEvents(CallosumServer server, @Nullable ApplicationEventPublisher publisher,
-			@Nullable Executor listenerExecutor) {
+	ServerEvents(CallosumServer server, @Nullable ApplicationEventPublisher publisher, UserCode userCode) {
 		this.server = server;
 		this.publisher = publisher;
-		this.listenerExecutor = listenerExecutor;
-		this.executorBlocks = listenerExecutor instanceof SimpleAsyncTaskExecutor executor
-				&& executor.isThrottleActive();
-		this.ownThread = new ThreadPoolExecutor(1, 1, 50, TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(),
-				(task) -> {
-					Thread thread = new Thread(task, "callosum-events");
-					thread.setDaemon(true);
-					return thread;
-				});
-		this.ownThread.allowCoreThreadTimeOut(true);
-		for (ErrorKind kind : ErrorKind.values()) {
-			this.errorLogs.put(kind, new ThrottledLog(logger::warn));
-		}
-	}
-
-	/**
-	 * Keep the thread that takes what an executor rejects: it may do so because no thread
-	 * can be created, and then it is too late for one more.
-	 * @param keep whether to have the thread from now on, also while it has nothing to do
-	 */
-	void keepThread(boolean keep) {
-		if (this.listenerExecutor != null) {
-			this.ownThread.allowCoreThreadTimeOut(!keep);
-			if (keep) {
-				this.ownThread.prestartCoreThread();
-			}
-		}
-	}
-
-	/**
-	 * Return whether listeners run on the event loops.
-	 * @return {@code false} if they have an executor of their own
-	 */
-	boolean isOnEventLoop() {
-		return this.listenerExecutor == null;
-	}
-
-	/**
-	 * Run a task where the listeners of a connection run. The task is never lost: where
-	 * it cannot run there it does on a thread of the server's own.
-	 * @param eventLoop the event loop of the connection
-	 * @param task the task, which may be run once more where the loop ends, and then has
-	 * nothing left to do
-	 */
-	void execute(EventLoop eventLoop, Runnable task) {
-		if (this.listenerExecutor != null) {
-			handOver(this.listenerExecutor, task);
-		}
-		else {
-			executeOrElseOwn(eventLoop, task);
-			if (eventLoop.isShutdown()) {
-				// Netty drops without a word what it is given just as it ends
-				eventLoop.terminationFuture().addListener((terminated) -> this.ownThread.execute(task));
-			}
-		}
-	}
-
-	private void handOver(Executor listenerExecutor, Runnable task) {
-		ListenerTask listenerTask = new ListenerTask(task);
-		if (this.executorBlocks && Schedulers.isInNonBlockingThread()) {
-			this.ownThread.execute(() -> executeOrElseOwn(listenerExecutor, listenerTask));
-		}
-		else {
-			executeOrElseOwn(listenerExecutor, listenerTask);
-		}
-	}
-
-	private void executeOrElseOwn(Executor executor, Runnable task) {
-		try {
-			executor.execute(task);
-		}
-		catch (Throwable ex) {
-			// Also an Error: a thread that could not be created
-			this.ownThread.execute(task);
-		}
+		this.userCode = userCode;
 	}
 
 	/**
 	 * Publish an event.
 	 * @param event the event
+	 * @param connectionId the connection that the event is about, if any
 	 * @return what a listener threw, or {@code null} if all have returned
 	 */
-	@Nullable Throwable publish(CallosumServerEvent event) {
+	@Nullable Throwable publish(CallosumServerEvent event, @Nullable String connectionId) {
+		if (logger.isTraceEnabled()) {
+			logger.trace("Publishing " + printable(event.toString()));
+		}
 		ApplicationEventPublisher publisher = this.publisher;
 		if (publisher == null) {
 			return null;
 		}
 		long start = System.nanoTime();
 		try {
-			return call(() -> publisher.publishEvent(event));
+			return this.userCode.call(connectionId, () -> publisher.publishEvent(event));
 		}
 		finally {
-			long nanos = System.nanoTime() - start;
-			if (nanos > SLOW_NANOS && Schedulers.isInNonBlockingThread()) {
+			long nanos = UserCode.heldEventLoopSince(start);
+			if (nanos > 0) {
 				this.slowListenerLog.log("The listeners of " + event.getClass().getSimpleName()
 						+ " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
-						+ " ms, and with it all its connections. If listeners have to block, let them run on an"
-						+ " executor: callosum.server.listener-execution=task-executor", null);
+						+ " ms, and so all of its connections. If listeners must block, run them on an"
+						+ " executor: callosum.server.listener-execution=task-executor." + AT_START, null);
 			}
 		}
+	}
+
+	/**
+	 * Warn that the owner of a connection's bytes has held an event loop.
+	 * @param owner the connection handler or a listener
+	 * @param nanos the time in nanoseconds
+	 */
+	void ownerHeldEventLoop(String owner, long nanos) {
+		this.slowHandlerLog.log(owner + " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
+				+ " ms, and so all of its connections. Move what blocks to other threads, for example by"
+				+ " subscribeOn(Schedulers.fromExecutor(...))." + AT_START, null);
 	}
 
 	/**
@@ -201,45 +119,11 @@ final class ServerEvents {
 	 * @param connectionId the connection that the event is about, if any
 	 */
 	void publishAndReport(CallosumServerEvent event, @Nullable String connectionId) {
-		Throwable error = publish(event);
+		Throwable error = publish(event, connectionId);
 		if (error != null) {
 			report(ErrorKind.LISTENER, "A listener of " + event.getClass().getSimpleName() + " failed", error,
 					connectionId);
 		}
-	}
-
-	/**
-	 * Call user code.
-	 * @param code the code
-	 * @return what it threw, unwrapped, or {@code null}
-	 */
-	@Nullable Throwable call(Runnable code) {
-		Boolean outer = this.inUserCode.get();
-		this.inUserCode.set(Boolean.TRUE);
-		try {
-			code.run();
-			return null;
-		}
-		catch (Throwable ex) {
-			return unwrap(ex);
-		}
-		finally {
-			// Not removed: creating it anew for each event would cost more than the rest
-			this.inUserCode.set(outer);
-		}
-	}
-
-	/**
-	 * Return whether the current thread must not wait for this server: it is an event
-	 * loop, or runs user code that the server waits for.
-	 * @return whether waiting could end in a deadlock
-	 */
-	boolean mustNotWait() {
-		return isInUserCode() || Schedulers.isInNonBlockingThread();
-	}
-
-	boolean isInUserCode() {
-		return this.inUserCode.get();
 	}
 
 	/**
@@ -254,34 +138,31 @@ final class ServerEvents {
 	}
 
 	private void report(ErrorKind kind, String message, Throwable error, @Nullable String connectionId) {
-		Throwable cause = unwrap(error);
+		Throwable unwrapped = Disconnects.withoutBytesOfPeer(UserCode.unwrap(error));
+		Throwable cause = (kind == ErrorKind.HANDSHAKE) ? printable(unwrapped) : unwrapped;
 		if (kind == ErrorKind.ACCEPT) {
-			this.server.metrics().acceptFailed();
+			this.server.settings().metricsRecorder.acceptFailed();
 		}
 		else if (kind == ErrorKind.LISTENER) {
-			this.server.metrics().listenerFailed();
+			this.server.settings().metricsRecorder.listenerFailed();
 		}
 		String prefix = message + ((connectionId != null) ? " (connection " + connectionId + "): " : ": ");
-		ThrottledLog log = this.errorLogs.get(kind);
-		if (log != null) {
-			// A codec fails because of what a peer has sent
-			if (kind.logsStackTrace && !(cause instanceof DecoderException)) {
-				log.log(prefix + cause, cause);
-			}
-			else {
-				// The message may hold what a peer has sent
-				String description = StringUtils.truncate(cause.toString(), MAX_MESSAGE_LENGTH);
-				log.log(prefix + CONTROL.matcher(description).replaceAll("?"), null);
-			}
+		// A codec fails because of what a peer has sent
+		if (kind.isOfApplication && !(cause instanceof DecoderException)) {
+			this.errorLog.log(kind, prefix + cause, cause, true);
 		}
-		Executor executor = this.listenerExecutor;
-		if (executor == null || !Schedulers.isInNonBlockingThread()) {
+		else {
+			// The message may hold what a peer has sent
+			this.errorLog.log(kind, prefix + printable(StringUtils.truncate(cause.toString(), MAX_MESSAGE_LENGTH)),
+					cause, false);
+		}
+		if (this.userCode.mayRunHere()) {
 			publishError(cause, connectionId);
 			return;
 		}
 		// A listener that may block everywhere else may block here too
 		this.pendingErrors.incrementAndGet();
-		handOver(executor, () -> {
+		this.userCode.execute(() -> {
 			try {
 				publishError(cause, connectionId);
 			}
@@ -291,51 +172,35 @@ final class ServerEvents {
 		});
 	}
 
+	/**
+	 * Return an error that a listener can log: what a peer has sent in its handshake,
+	 * such as its certificate, must not forge lines.
+	 */
+	private static Throwable printable(Throwable error) {
+		for (Throwable cause = error; cause != null; cause = cause.getCause()) {
+			if (CONTROL.matcher(String.valueOf(cause.getMessage())).find()) {
+				SSLHandshakeException printable = new SSLHandshakeException(
+						printable(String.valueOf(error.getMessage())));
+				printable.setStackTrace(error.getStackTrace());
+				return printable;
+			}
+		}
+		return error;
+	}
+
+	private static String printable(String message) {
+		return CONTROL.matcher(message).replaceAll("?");
+	}
+
 	boolean hasPendingErrors() {
 		return this.pendingErrors.get() > 0;
 	}
 
 	private void publishError(Throwable error, @Nullable String connectionId) {
-		Throwable failure = publish(new ServerErrorEvent(this.server, error, connectionId));
+		Throwable failure = publish(new ServerErrorEvent(this.server, error, connectionId), connectionId);
 		if (failure != null) {
 			this.errorListenerLog.log("A listener of ServerErrorEvent failed", failure);
 		}
-	}
-
-	static Throwable unwrap(Throwable error) {
-		Throwable unwrapped = Exceptions.unwrap(error);
-		while ((unwrapped instanceof UndeclaredThrowableException || unwrapped instanceof CompletionException
-				|| unwrapped instanceof ExecutionException) && unwrapped.getCause() != null) {
-			unwrapped = Exceptions.unwrap(unwrapped.getCause());
-		}
-		return unwrapped;
-	}
-
-	/**
-	 * A task for the executor of the listeners. Runs once, also if the executor throws
-	 * although it has taken the task, and on no event loop, also if the executor runs its
-	 * tasks on the thread of the caller.
-	 */
-	private final class ListenerTask implements Runnable {
-
-		private final Runnable task;
-
-		private final AtomicBoolean begun = new AtomicBoolean();
-
-		private ListenerTask(Runnable task) {
-			this.task = task;
-		}
-
-		@Override
-		public void run() {
-			if (Schedulers.isInNonBlockingThread()) {
-				ServerEvents.this.ownThread.execute(this);
-			}
-			else if (this.begun.compareAndSet(false, true)) {
-				this.task.run();
-			}
-		}
-
 	}
 
 }

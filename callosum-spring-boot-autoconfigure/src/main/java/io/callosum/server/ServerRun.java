@@ -17,51 +17,25 @@
 package io.callosum.server;
 
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Locale;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
-import java.util.function.Function;
 import java.util.function.LongSupplier;
 
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelHandlerContext;
-import io.netty.channel.ChannelInboundHandlerAdapter;
-import io.netty.channel.ChannelOption;
-import io.netty.channel.socket.SocketChannel;
 import io.netty.util.NetUtil;
-import io.netty.util.concurrent.EventExecutor;
-import io.netty.util.concurrent.Future;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
-import reactor.netty.DisposableServer;
-import reactor.netty.NettyPipeline;
-import reactor.netty.resources.LoopResources;
-import reactor.netty.tcp.SslProvider;
-import reactor.netty.tcp.TcpServer;
 
-import io.callosum.server.SlotFreeEvent.Reason;
+import io.callosum.server.OpenConnections.Phase;
+import io.callosum.transport.Channels;
 
 /**
- * A {@link CallosumServer} from its start to its end: the port, the event loops and the
- * open connections. Used once.
+ * A {@link CallosumServer} from its start to its end, and the thread that stops it. Used
+ * once.
  */
 final class ServerRun {
-
-	/**
-	 * So many requests may wait for an answer although their time is over, until new ones
-	 * are refused.
-	 */
-	static final int MAX_OVERDUE_ANSWERS = 10_000;
 
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
@@ -70,31 +44,19 @@ final class ServerRun {
 	 */
 	private static final Duration LISTENER_TIMEOUT = Duration.ofSeconds(10);
 
-	private static final Duration BIND_TIMEOUT = Duration.ofSeconds(45);
-
 	private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
-
-	private static final Duration LOOP_TIMEOUT = Duration.ofSeconds(5);
 
 	private static final Duration HELD_LOOP_TIMEOUT = Duration.ofMillis(500);
 
 	private final CallosumServer server;
 
-	private final CallosumServer.Builder settings;
+	private final ServerSettings settings;
 
 	private final ServerEvents events;
 
-	private final LoopResources loops;
+	private final ServerLoops loops;
 
-	/**
-	 * All connections of which anything is left: an open channel or a slot. Those whose
-	 * TLS handshake is going on are here too.
-	 */
-	private final Set<ConnectionLease> open = ConcurrentHashMap.newKeySet();
-
-	private final ConnectionLimits limits;
-
-	private final AtomicInteger overdueAnswers = new AtomicInteger();
+	private final OpenConnections connections;
 
 	private final CountDownLatch bound = new CountDownLatch(1);
 
@@ -104,14 +66,14 @@ final class ServerRun {
 
 	private final Object monitor = new Object();
 
-	private volatile @Nullable DisposableServer listener;
+	/**
+	 * {@code null} before the port is bound: there may be no event loops yet.
+	 */
+	private volatile @Nullable EventLoopLag eventLoopLag;
+
+	private volatile @Nullable ServerPort port;
 
 	private volatile @Nullable RuntimeException bindFailure;
-
-	/**
-	 * Whether a stop was asked for. Written under the monitor.
-	 */
-	private volatile boolean stopping;
 
 	/**
 	 * Until when to drain, in terms of {@link System#nanoTime()}. Written under the
@@ -120,48 +82,30 @@ final class ServerRun {
 	private volatile long drainDeadline;
 
 	/**
-	 * Whether channels that are registered from now on are closed: those that were
-	 * accepted before the stop, and had to wait for their event loop.
-	 */
-	private volatile boolean closingNew;
-
-	/**
-	 * Whether nothing is left but to tell so.
+	 * Whether the run is over and only {@link ServerStoppedEvent} is still to be
+	 * published.
 	 */
 	private volatile boolean over;
 
-	ServerRun(CallosumServer server, CallosumServer.Builder settings) {
+	ServerRun(CallosumServer server) {
 		this.server = server;
-		this.settings = settings;
+		this.settings = server.settings();
 		this.events = server.events();
-		this.limits = new ConnectionLimits(settings);
-		this.loops = (settings.loopResources != null) ? settings.loopResources : LoopResources.create("callosum", 1,
-				(settings.workerThreads != null) ? settings.workerThreads : LoopResources.DEFAULT_IO_WORKER_COUNT,
-				true);
+		this.loops = new ServerLoops(this.settings);
+		this.connections = new OpenConnections(server, this::notifyStop);
 	}
 
-	CallosumServer server() {
-		return this.server;
+	OpenConnections connections() {
+		return this.connections;
 	}
 
-	CallosumServer.Builder settings() {
-		return this.settings;
-	}
-
-	ServerEvents events() {
-		return this.events;
-	}
-
-	CallosumMetricsRecorder metrics() {
-		return this.server.metrics();
-	}
-
-	ConnectionLimits limits() {
-		return this.limits;
+	Duration eventLoopLag() {
+		EventLoopLag eventLoopLag = this.eventLoopLag;
+		return (eventLoopLag != null) ? eventLoopLag.read() : Duration.ZERO;
 	}
 
 	boolean isStopping() {
-		return this.stopping;
+		return this.connections.isStopping();
 	}
 
 	boolean hasEnded() {
@@ -169,25 +113,27 @@ final class ServerRun {
 	}
 
 	@Nullable InetSocketAddress address() {
-		DisposableServer listener = this.listener;
-		return (listener != null) ? address(listener) : null;
+		ServerPort port = this.port;
+		return (port != null) ? port.address() : null;
 	}
 
 	/**
-	 * Return whether the port is open, which something else than a stop may have closed.
+	 * Return whether the port is open, which something other than a stop may have closed.
 	 */
 	boolean isListening() {
-		DisposableServer listener = this.listener;
-		return listener != null && !this.stopping && listener.channel().isActive();
+		ServerPort port = this.port;
+		return port != null && !isStopping() && port.isOpen();
 	}
 
 	// Starting
 
 	void start() {
-		DisposableServer listener;
+		ServerPort port;
 		try {
-			listener = bind();
-			this.listener = listener;
+			port = ServerPort.bind(this.settings, this.loops, this.connections::accepted,
+					(cause) -> this.events.report(ErrorKind.ACCEPT, cause, null));
+			this.port = port;
+			this.eventLoopLag = new EventLoopLag(this.loops.executors());
 			Thread thread = new Thread(this::awaitAndStop, "callosum-server");
 			// Keeps the JVM alive, which the daemon threads of the event loops do not
 			thread.setDaemon(false);
@@ -198,11 +144,11 @@ final class ServerRun {
 			RuntimeException failure = (ex instanceof RuntimeException runtimeException) ? runtimeException
 					: new IllegalStateException("The server could not be started", ex);
 			this.bindFailure = failure;
-			this.stopping = true;
-			if (this.listener != null) {
-				close(this.listener.channel());
+			this.connections.stopping();
+			if (this.port != null) {
+				this.port.close();
 			}
-			disposeLoops(LOOP_TIMEOUT);
+			this.loops.dispose(ServerLoops.TIMEOUT);
 			end();
 			if (ex instanceof Error error) {
 				throw error;
@@ -210,75 +156,16 @@ final class ServerRun {
 			throw failure;
 		}
 		this.bound.countDown();
-		logger.info("Callosum server started on " + NetUtil.toSocketAddressString(address(listener)) + " ("
-				+ transport(listener.channel()) + ((this.settings.sslProviders != null) ? ", TLS" : "")
-				+ ((this.settings.maxConnections != null) ? ", at most " + this.settings.maxConnections + " connections"
-						: "")
+		DirectMemory.verifyLimit();
+		logger.info("Callosum server started on " + NetUtil.toSocketAddressString(port.address()) + " ("
+				+ port.transport() + PortProtection.describe(port.sslProvider(), this.settings.maxConnections,
+						this.settings.maxConnectionsPerAddress, this.settings.allowedAddresses)
 				+ ")");
 		this.events.publishAndReport(new ServerStartedEvent(this.server), null);
 		this.started.countDown();
-		if (!this.stopping) {
-			// Connections that have arrived meanwhile wait in the backlog. On the event
-			// loop, because bind() returns before it has run doOnBound
-			Channel channel = listener.channel();
-			channel.eventLoop().execute(() -> channel.config().setAutoRead(true));
+		if (!isStopping()) {
+			port.accept();
 		}
-	}
-
-	private DisposableServer bind() {
-		InetSocketAddress address = (this.settings.host != null)
-				? InetSocketAddress.createUnresolved(this.settings.host, this.settings.port)
-				: new InetSocketAddress(this.settings.port);
-		TcpServer tcpServer = TcpServer.create()
-			.bindAddress(() -> address)
-			.option(ChannelOption.SO_BACKLOG, this.settings.backlog)
-			// Netty has set it when the channel is created, Reactor Netty would again
-			.childOption(ChannelOption.TCP_NODELAY, null);
-		if (this.settings.keepAlive != null) {
-			tcpServer = this.settings.keepAlive.applyTo(tcpServer,
-					this.loops.onChannelClass(SocketChannel.class, this.loops.onServer(this.settings.nativeTransport)));
-		}
-		Function<@Nullable String, SslProvider> sslProviders = this.settings.sslProviders;
-		if (sslProviders != null) {
-			// No time-outs of Netty's: it has one for the client's first message and
-			// one for the rest, which add up
-			tcpServer = tcpServer
-				.secure((
-						spec) -> spec.sslContext(sslProviders.apply(null).getSslContext())
-							.handshakeTimeoutMillis(0)
-							.setSniAsyncMappings((name, promise) -> promise
-								.setSuccess(SslProvider.addHandlerConfigurator(sslProviders.apply(name),
-										(handler) -> handler.setHandshakeTimeoutMillis(0)))));
-		}
-		for (CallosumTcpServerCustomizer customizer : this.settings.customizers) {
-			tcpServer = customizer.customize(tcpServer);
-		}
-		DisposableServer listener;
-		try {
-			listener = tcpServer.runOn(this.loops, this.settings.nativeTransport)
-				// With it, Reactor Netty never notices that a peer has closed
-				.childOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
-				.doOnChannelInit((observer, channel, remoteAddress) -> accepted(channel))
-				.doOnBound((bound) -> {
-					// Here, on its event loop, the channel has not begun to accept
-					bound.channel().config().setAutoRead(false);
-					bound.channel().pipeline().addFirst(new AcceptFailureHandler());
-				})
-				.bindNow(BIND_TIMEOUT);
-		}
-		catch (RuntimeException ex) {
-			throw ServerBindException.of(address, ex);
-		}
-		if (!(listener.channel().localAddress() instanceof InetSocketAddress)) {
-			close(listener.channel());
-			throw ServerBindException.of(address, new IllegalStateException(
-					"a customizer binds to " + listener.channel().localAddress() + ", which is no internet address"));
-		}
-		return listener;
-	}
-
-	private static InetSocketAddress address(DisposableServer listener) {
-		return (InetSocketAddress) listener.channel().localAddress();
 	}
 
 	/**
@@ -286,79 +173,12 @@ final class ServerRun {
 	 */
 	void awaitBound(boolean inUserCode) {
 		if (!inUserCode) {
-			await(this.bound, BIND_TIMEOUT);
+			await(this.bound, ServerPort.BIND_TIMEOUT);
 		}
 		RuntimeException bindFailure = this.bindFailure;
 		if (bindFailure != null) {
 			throw bindFailure;
 		}
-	}
-
-	// Connections
-
-	/**
-	 * Called on the event loop of a new channel, before anything has happened on it.
-	 */
-	void accepted(Channel channel) {
-		this.server.metrics().accepted();
-		SocketAddress remoteAddress = channel.remoteAddress();
-		RefusalReason refusal = this.limits.admit(remoteAddress);
-		if (refusal != null) {
-			// Not through the pipeline: not a byte is to be sent
-			channel.unsafe().close(channel.unsafe().voidPromise());
-			this.server.metrics().refused(refusal);
-			return;
-		}
-		ConnectionLease lease = new ConnectionLease(this, channel, remoteAddress, this.server.nextConnectionId());
-		this.open.add(lease);
-		channel.closeFuture().addListener((closed) -> lease.closed());
-		// Named as one of Reactor Netty's own: addHandlerFirst() adds codecs behind
-		// those, and before this one they would miss what was read ahead
-		channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", lease.readAhead());
-		if (this.settings.idleTimeout != null || this.settings.writeTimeout != null) {
-			channel.pipeline()
-				.addFirst("callosum.timeout",
-						new TimeoutHandler(lease, this.settings.idleTimeout, this.settings.writeTimeout));
-		}
-		if (this.settings.sslProviders != null) {
-			lease.awaitHandshake(this.settings.sslHandshakeTimeout);
-		}
-		if (this.closingNew) {
-			lease.close(Reason.SERVER_STOPPED);
-		}
-	}
-
-	/**
-	 * A lease has something to do again, although its channel may be closed.
-	 */
-	void add(ConnectionLease lease) {
-		this.open.add(lease);
-	}
-
-	/**
-	 * Nothing is left of a connection.
-	 */
-	void remove(ConnectionLease lease) {
-		this.open.remove(lease);
-		if (this.stopping && this.open.isEmpty()) {
-			synchronized (this.monitor) {
-				this.monitor.notifyAll();
-			}
-		}
-	}
-
-	void answerOverdue() {
-		this.overdueAnswers.incrementAndGet();
-		metrics().slotRequestOverdue();
-	}
-
-	void overdueAnswerArrived() {
-		this.overdueAnswers.decrementAndGet();
-		metrics().overdueSlotRequestAnswered();
-	}
-
-	boolean hasTooManyOverdueAnswers() {
-		return this.overdueAnswers.get() > MAX_OVERDUE_ANSWERS;
 	}
 
 	// Stopping
@@ -367,12 +187,18 @@ final class ServerRun {
 	 * Begin to stop, or make haste if that has begun.
 	 */
 	void stop(Duration timeout) {
-		long deadline = System.nanoTime() + nanos(timeout);
+		long deadline = System.nanoTime() + Channels.nanos(timeout);
 		synchronized (this.monitor) {
-			if (!this.stopping || deadline - this.drainDeadline < 0) {
+			if (!isStopping() || deadline - this.drainDeadline < 0) {
 				this.drainDeadline = deadline;
 			}
-			this.stopping = true;
+			this.connections.stopping();
+			this.monitor.notifyAll();
+		}
+	}
+
+	private void notifyStop() {
+		synchronized (this.monitor) {
 			this.monitor.notifyAll();
 		}
 	}
@@ -382,18 +208,18 @@ final class ServerRun {
 	}
 
 	/**
-	 * The life of the thread that the server has: it waits for a stop, and carries it
-	 * out.
+	 * Wait for a stop, and carry it out. Run by the thread of the server.
 	 */
 	private void awaitAndStop() {
-		waitUntil(() -> this.stopping, null);
+		waitUntil(this::isStopping, null);
 		await(this.started, LISTENER_TIMEOUT);
 		try {
 			closeEverything();
 		}
 		catch (Throwable ex) {
-			// Also an Error: without this thread, whoever waits for the end does for ever
-			logger.error("The Callosum server could not be stopped in good order", ex);
+			// Also an Error: without this thread, callers that wait for the end wait
+			// forever
+			logger.error("The Callosum server did not stop cleanly", ex);
 		}
 		this.over = true;
 		try {
@@ -406,47 +232,31 @@ final class ServerRun {
 	}
 
 	private void closeEverything() {
-		DisposableServer listener = this.listener;
-		if (listener != null) {
-			close(listener.channel());
+		ServerPort port = this.port;
+		if (port != null) {
+			port.close();
 		}
 		publishInTime(new ServerStoppingEvent(this.server));
 		long passing = System.nanoTime();
-		passThroughLoops();
+		this.loops.passThrough();
 		long listenerTimeout = LISTENER_TIMEOUT.toNanos() - (System.nanoTime() - passing);
-		if (this.drainDeadline - System.nanoTime() > 0) {
-			logger.info("Callosum server drains " + this.open.size() + " connections");
-			drainConnections();
-			if (!waitUntil(this.open::isEmpty, () -> this.drainDeadline)) {
-				logger.info("Callosum server closes " + this.open.size() + " connections that are not drained in time");
+		int open = this.connections.size();
+		if (this.connections.progressStop(this.drainDeadline - System.nanoTime() > 0) == Phase.DRAINING) {
+			logger.info("Draining " + open + " connections");
+			if (!waitUntil(this.connections::isEmpty, () -> this.drainDeadline)) {
+				logger.warn("Closing " + this.connections.size() + " of " + open
+						+ " connections that did not drain in time; their answers are cut off");
 			}
+			this.connections.progressStop(false);
 		}
-		closeConnections();
 		long deadline = System.nanoTime() + listenerTimeout;
-		boolean inTime = waitUntil(this::isDone, () -> deadline);
+		boolean inTime = waitUntil(() -> this.connections.progressStop(false) == Phase.CLOSED, () -> deadline);
 		if (!inTime) {
-			logger.warn("The Callosum server stops although listeners of " + this.open.size()
+			logger.warn("Stopping the Callosum server although listeners of " + this.connections.size()
 					+ " connections have not returned within " + LISTENER_TIMEOUT.toSeconds() + " s");
 		}
 		// An event loop ends when its listener returns, which may be never
-		disposeLoops(inTime ? LOOP_TIMEOUT : HELD_LOOP_TIMEOUT);
-	}
-
-	void drainConnections() {
-		this.closingNew = true;
-		this.open.forEach(ConnectionLease::drain);
-	}
-
-	void closeConnections() {
-		this.closingNew = true;
-		this.open.forEach((lease) -> lease.close(Reason.SERVER_STOPPED));
-	}
-
-	/**
-	 * Return whether nothing is left of any connection.
-	 */
-	boolean isDone() {
-		return this.open.isEmpty() && !this.events.hasPendingErrors();
+		this.loops.dispose(inTime ? ServerLoops.TIMEOUT : HELD_LOOP_TIMEOUT);
 	}
 
 	void end() {
@@ -454,64 +264,6 @@ final class ServerRun {
 		this.bound.countDown();
 		this.server.ended(this);
 		this.ended.countDown();
-	}
-
-	/**
-	 * Close the port, and wait until it refuses connections.
-	 */
-	private void close(Channel channel) {
-		channel.close().awaitUninterruptibly(LOOP_TIMEOUT.toMillis());
-		// NIO keeps the port open until the selector has let go of the channel: when the
-		// loop has been through another select
-		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
-		while (channel.isRegistered() && !channel.eventLoop().isShuttingDown() && System.nanoTime() - deadline < 0) {
-			pass(List.of(channel.eventLoop()), 1);
-		}
-		pass(List.of(channel.eventLoop()), 1);
-		// It may have ended without closing the port
-		if (channel.eventLoop().isShuttingDown()
-				&& channel.eventLoop().terminationFuture().awaitUninterruptibly(LOOP_TIMEOUT.toMillis())) {
-			ConnectionLease.closeSocket(channel);
-		}
-	}
-
-	/**
-	 * Let each loop run what it has been given so far: channels that have been accepted
-	 * may still be waiting to be registered.
-	 */
-	private void passThroughLoops() {
-		List<EventExecutor> executors = new ArrayList<>();
-		this.loops.onServer(this.settings.nativeTransport).forEach(executors::add);
-		pass(executors, 0);
-	}
-
-	private static void pass(List<? extends EventExecutor> executors, int delayMillis) {
-		List<Future<?>> passed = new ArrayList<>();
-		for (EventExecutor executor : executors) {
-			try {
-				passed.add(executor.schedule(() -> {
-				}, delayMillis, TimeUnit.MILLISECONDS));
-			}
-			catch (RejectedExecutionException ex) {
-				logger.trace("The event loop has ended, and closed its channels", ex);
-			}
-		}
-		long deadline = System.nanoTime() + LOOP_TIMEOUT.toNanos();
-		for (Future<?> future : passed) {
-			future.awaitUninterruptibly(Math.max(1, TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
-		}
-	}
-
-	private void disposeLoops(Duration timeout) {
-		if (this.loops == this.settings.loopResources) {
-			return;
-		}
-		try {
-			this.loops.disposeLater(Duration.ZERO, timeout).block(timeout);
-		}
-		catch (RuntimeException ex) {
-			logger.warn("The event loops of the Callosum server have not ended: " + ex.getMessage());
-		}
 	}
 
 	/**
@@ -542,6 +294,20 @@ final class ServerRun {
 		}
 	}
 
+	/**
+	 * Wait for the end of a run.
+	 * @param monitor the monitor that the caller holds
+	 */
+	static void awaitChange(Object monitor) {
+		try {
+			monitor.wait();
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
+			throw new IllegalStateException("Interrupted while waiting for the server to stop", ex);
+		}
+	}
+
 	private boolean waitUntil(BooleanSupplier condition, @Nullable LongSupplier deadline) {
 		boolean interrupted = false;
 		try {
@@ -552,7 +318,7 @@ final class ServerRun {
 						return false;
 					}
 					try {
-						// Who waits without a deadline is notified
+						// Without a deadline there is a notification
 						TimeUnit.NANOSECONDS.timedWait(this.monitor,
 								(deadline != null) ? Math.min(nanos, POLL_NANOS) : nanos);
 					}
@@ -571,8 +337,8 @@ final class ServerRun {
 	}
 
 	/**
-	 * Wait for a latch, also on a thread that is interrupted: who stops the server relies
-	 * on its end, and all that a stop waits for has a time-out of its own.
+	 * Wait for a latch, even on a thread that is interrupted: callers of a stop rely on
+	 * its end, and everything that a stop waits for has a timeout of its own.
 	 */
 	private static boolean await(CountDownLatch latch, @Nullable Duration timeout) {
 		long deadline = System.nanoTime() + ((timeout != null) ? timeout.toNanos() : Long.MAX_VALUE / 2);
@@ -592,38 +358,6 @@ final class ServerRun {
 				Thread.currentThread().interrupt();
 			}
 		}
-	}
-
-	/**
-	 * Durations that never end are cut to half the range of nanoTime, whose differences
-	 * are compared.
-	 * @param duration a duration, or {@code null} for 0
-	 */
-	static long nanos(@Nullable Duration duration) {
-		if (duration == null) {
-			return 0;
-		}
-		Duration longest = Duration.ofNanos(Long.MAX_VALUE / 2);
-		return ((duration.compareTo(longest) < 0) ? duration : longest).toNanos();
-	}
-
-	private static String transport(Channel channel) {
-		String name = channel.getClass().getSimpleName();
-		return name.startsWith("Nio") ? "NIO" : name.replace("ServerSocketChannel", "").toLowerCase(Locale.ROOT);
-	}
-
-	/**
-	 * Tells of what Reactor Netty keeps to itself: accepting fails, mostly because there
-	 * are no more file descriptors. It tries again after a second.
-	 */
-	private final class AcceptFailureHandler extends ChannelInboundHandlerAdapter {
-
-		@Override
-		public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-			ServerRun.this.events.report(ErrorKind.ACCEPT, cause, null);
-			ctx.fireExceptionCaught(cause);
-		}
-
 	}
 
 }

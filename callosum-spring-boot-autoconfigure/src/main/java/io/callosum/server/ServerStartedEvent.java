@@ -18,8 +18,8 @@ package io.callosum.server;
 
 /**
  * Published when the server is bound, before the first {@link SlotRequestEvent}, on the
- * thread that called {@link CallosumServer#start()}. No connection is accepted until its
- * listeners have returned; those that arrive meanwhile wait in the backlog.
+ * thread that called {@link CallosumServer#start()}. Connections wait in the backlog, and
+ * are accepted when the listeners of this event have returned.
  *
  * @author The Callosum authors
  * @since 0.1.0

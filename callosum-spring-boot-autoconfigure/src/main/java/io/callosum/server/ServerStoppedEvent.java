@@ -20,8 +20,8 @@ package io.callosum.server;
  * Published when the server has stopped: no connection is open, and every other event has
  * been delivered. A listener may start the server again.
  * <p>
- * A slot that an asynchronous answer assigns even later is freed all the same, with a
- * {@link SlotFreeEvent} that then comes after this event.
+ * If an asynchronous answer assigns a slot even later, its {@link SlotFreeEvent} is
+ * published after this event.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -17,9 +17,9 @@
 package io.callosum.server;
 
 /**
- * Published when the server begins to stop: its port refuses new connections already,
- * open connections are drained or closed after the listeners have returned, or after ten
- * seconds.
+ * Published when the server begins to stop. Its port already refuses new connections.
+ * Open connections are drained or closed when the listeners have returned, but no later
+ * than ten seconds after this event.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -28,7 +28,7 @@ public class ServerStoppingEvent extends CallosumServerEvent {
 
 	/**
 	 * Create a new event.
-	 * @param server the server that stops
+	 * @param server the server that is stopping
 	 */
 	public ServerStoppingEvent(CallosumServer server) {
 		super(server);

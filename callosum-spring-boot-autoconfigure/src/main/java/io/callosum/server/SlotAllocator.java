@@ -17,13 +17,13 @@
 package io.callosum.server;
 
 /**
- * Decides which slot a new connection gets, unless a listener of {@link SlotRequestEvent}
- * has answered already. The protocol balances load only where the slot given is the
- * lowest free one.
+ * Assigns slots to new connections, unless a listener of {@link SlotRequestEvent} has
+ * already assigned one. Load is only balanced if the assigned slot is the lowest free
+ * one.
  * <p>
  * Implementations must be thread-safe: the server calls them from several threads at
- * once. With listeners on the event loops (the default) both methods are called there and
- * must not block.
+ * once. Both methods are called where listeners run: on the event loops by default, where
+ * they must not block.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -32,17 +32,19 @@ package io.callosum.server;
 public interface SlotAllocator {
 
 	/**
-	 * Allocate a slot for a new connection. Any exception refuses the connection.
-	 * @param request the connection that asks
-	 * @return a slot that nobody holds, 0 or more
-	 * @throws NoSlotAvailableException to refuse the connection without an error
+	 * Allocate a slot for a new connection. The connection is refused if this method
+	 * throws any exception.
+	 * @param request the connection that asks for a slot
+	 * @return a slot that no connection holds, 0 or more
+	 * @throws NoSlotAvailableException to refuse the connection without reporting an
+	 * error
 	 */
 	int allocate(SlotRequest request);
 
 	/**
-	 * Take a slot back. Called exactly once for each slot that
+	 * Release a slot. Called exactly once for each slot that
 	 * {@link #allocate(SlotRequest)} returned and the server accepted, after the
-	 * connection is gone and every listener of its {@link SlotFreeEvent} has returned.
+	 * connection is gone and all listeners of its {@link SlotFreeEvent} have returned.
 	 * @param slot the slot
 	 * @throws IllegalArgumentException if the slot is not in use
 	 */

@@ -19,7 +19,7 @@ package io.callosum.server;
 import java.net.SocketAddress;
 
 /**
- * A new connection that waits for its slot. Immutable.
+ * A new connection that asks for its slot.
  *
  * @param connectionId the {@linkplain CallosumConnection#id() id} that the connection has
  * or will have

@@ -25,9 +25,10 @@ import org.springframework.util.Assert;
 
 /**
  * Published when a new connection asks for a slot. A listener may answer, at once or with
- * a publisher; the first answer wins. If none does, the {@link SlotAllocator} is asked.
+ * a publisher. The first answer wins. If no listener answers, the {@link SlotAllocator}
+ * does.
  * <p>
- * A listener that throws refuses the connection.
+ * If a listener throws an exception, the connection is refused.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -41,7 +42,7 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	/**
 	 * Create a new event.
 	 * @param server the server that accepted the connection
-	 * @param request the connection that asks
+	 * @param request the connection that asks for a slot
 	 */
 	public SlotRequestEvent(CallosumServer server, SlotRequest request) {
 		super(server);
@@ -50,7 +51,7 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Return the connection that asks.
+	 * Return the connection that asks for a slot.
 	 * @return the request
 	 */
 	public SlotRequest getRequest() {
@@ -58,12 +59,12 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Assign a slot. It gets exactly one {@link SlotFreeEvent}, unless the connection is
+	 * Assign a slot. Exactly one {@link SlotFreeEvent} follows, unless the connection is
 	 * refused because another one holds the slot.
 	 * @param slot the slot, 0 or more
 	 * @throws IllegalArgumentException if the slot is negative
-	 * @throws IllegalStateException if the request is answered already, or its
-	 * publication has ended
+	 * @throws IllegalStateException if the request is already answered or the publication
+	 * of this event has ended
 	 */
 	public void assign(int slot) {
 		Assert.isTrue(slot >= 0, () -> "'slot' must not be negative, but is " + slot);
@@ -71,15 +72,15 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Assign the first element that a publisher emits. It is subscribed to when all
-	 * listeners have returned, and not at all if one of them throws, asked for one
-	 * element, and never cancelled, so that an answer is not lost on the way: one that
-	 * comes too late is freed at once, with a {@link SlotFreeEvent}. A publisher that is
-	 * empty, fails, emits a negative number, or nothing within the time allowed refuses
-	 * the connection.
+	 * Assign the first element that a publisher emits. The publisher is subscribed to
+	 * when all listeners have returned, and not at all if one of them throws. One element
+	 * is requested. The subscription is never cancelled, so that no slot is lost: one
+	 * that arrives too late is freed at once, with a {@link SlotFreeEvent}. If the
+	 * publisher is empty, fails, emits a negative number, or emits nothing within the
+	 * slot timeout, the connection is refused.
 	 * @param slot a publisher of the slot
-	 * @throws IllegalStateException if the request is answered already, or its
-	 * publication has ended
+	 * @throws IllegalStateException if the request is already answered or the publication
+	 * of this event has ended
 	 */
 	public void assign(Publisher<Integer> slot) {
 		Assert.notNull(slot, "'slot' must not be null");
@@ -87,11 +88,11 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Refuse the connection. A {@link NoSlotAvailableException} does so without an error
-	 * being reported.
-	 * @param cause why it is refused
-	 * @throws IllegalStateException if the request is answered already, or its
-	 * publication has ended
+	 * Refuse the connection. With a {@link NoSlotAvailableException}, no error is
+	 * reported.
+	 * @param cause why the connection is refused
+	 * @throws IllegalStateException if the request is already answered or the publication
+	 * of this event has ended
 	 */
 	public void reject(Throwable cause) {
 		Assert.notNull(cause, "'cause' must not be null");
@@ -99,7 +100,7 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Return whether the request is answered.
+	 * Return whether the request has been answered.
 	 * @return {@code true} after the first {@code assign} or {@code reject}
 	 */
 	public boolean isAnswered() {
@@ -111,15 +112,15 @@ public class SlotRequestEvent extends CallosumServerEvent {
 		if (!this.answer.compareAndSet(null, answer)) {
 			throw new IllegalStateException((this.answer.get() == Answer.NONE)
 					? "The slot request of connection " + this.request.connectionId()
-							+ " was not answered while its event was being published;"
-							+ " answer there, if need be with a publisher"
-					: "The slot request of connection " + this.request.connectionId() + " is answered already");
+							+ " can only be answered while its event is being"
+							+ " published; assign a publisher to answer later"
+					: "The slot request of connection " + this.request.connectionId() + " is already answered");
 		}
 	}
 
 	/**
-	 * End the publication: no answer is accepted from now on.
-	 * @return the answer given, or {@link Answer#NONE}
+	 * End the publication. No answer is accepted from now on.
+	 * @return the answer, or {@link Answer#NONE}
 	 */
 	Answer endPublication() {
 		this.answer.compareAndSet(null, Answer.NONE);
@@ -134,7 +135,7 @@ public class SlotRequestEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * What the listeners answered.
+	 * The answer of the listeners.
 	 */
 	sealed interface Answer {
 

@@ -24,74 +24,81 @@ import java.util.concurrent.ConcurrentMap;
 
 import org.jspecify.annotations.Nullable;
 
+import io.callosum.server.SlotLease.Successor;
+import io.callosum.server.SlotLease.Waiter;
+
 /**
- * Who holds which slot: the one place that keeps a slot from having two holders, whoever
- * assigned it. Outlives a stop of the server, because a late answer may.
+ * Which connection holds which slot: the one place that keeps a slot from having two
+ * holders, no matter what assigned it. Outlives a stop of the server, because a late
+ * answer may.
  */
 final class SlotTable {
 
-	private final ConcurrentMap<Integer, ConnectionLease> holders = new ConcurrentHashMap<>();
+	private final ConcurrentMap<Integer, SlotLease> holders = new ConcurrentHashMap<>();
 
 	/**
-	 * Make a lease the holder of a slot.
-	 * @param slot the slot
+	 * Make a lease the holder of its slot.
 	 * @param lease the lease
-	 * @return what became of it
+	 * @param waiter called with the outcome if the lease has to wait
+	 * @return the outcome
 	 */
-	Result hold(int slot, ConnectionLease lease) {
+	Result hold(SlotLease lease, Waiter waiter) {
 		while (true) {
-			ConnectionLease holder = this.holders.putIfAbsent(slot, lease);
+			SlotLease holder = this.holders.putIfAbsent(lease.slot(), lease);
 			if (holder == null) {
 				return Result.HELD;
 			}
 			synchronized (holder) {
 				if (holder.isBeingFreed()) {
-					holder.addSuccessor(lease);
+					holder.addSuccessor(new Successor(lease, waiter));
 					return Result.WAITING;
 				}
-				if (!holder.isFreed()) {
+				if (!holder.isFree()) {
 					return Result.TAKEN;
 				}
-				if (this.holders.replace(slot, holder, lease)) {
+				if (this.holders.replace(lease.slot(), holder, lease)) {
 					return Result.HELD;
 				}
 			}
 		}
 	}
 
-	@Nullable ConnectionLease holder(int slot) {
-		ConnectionLease holder = this.holders.get(slot);
-		return (holder != null && !holder.isFreed()) ? holder : null;
+	/**
+	 * Return the connection that holds a slot.
+	 * @param slot the slot
+	 * @return the connection, or {@code null} if the slot is free
+	 */
+	@Nullable CallosumConnection holder(int slot) {
+		SlotLease holder = this.holders.get(slot);
+		return (holder != null && !holder.isFree()) ? holder.connection() : null;
 	}
 
 	/**
 	 * End the hold on a slot. The first of those that wait for it holds it from now on.
-	 * Until there is another, the lease stays among the {@link #connections()}, up to
-	 * {@link #leave}.
-	 * @param slot the slot
-	 * @param lease the lease that holds it
+	 * If nobody waits, the connection stays among the {@link #connections()} until the
+	 * slot has its next holder or {@link #leave} is called.
+	 * @param lease the lease that holds the slot
 	 */
-	void free(int slot, ConnectionLease lease) {
-		List<ConnectionLease> successors;
+	void free(SlotLease lease) {
+		List<Successor> successors;
 		synchronized (lease) {
-			successors = lease.removeSuccessors();
+			successors = lease.freed();
 			if (!successors.isEmpty()) {
-				this.holders.replace(slot, lease, successors.get(0));
+				this.holders.replace(lease.slot(), lease, successors.get(0).lease());
 			}
-			lease.freed();
 		}
 		for (int i = 0; i < successors.size(); i++) {
-			successors.get(i).waited(slot, i == 0);
+			successors.get(i).waiter().waited(i == 0);
 		}
 	}
 
 	/**
 	 * Forget a lease that has freed its slot.
-	 * @param slot the slot
 	 * @param lease the lease that held it
 	 */
-	void leave(int slot, ConnectionLease lease) {
-		this.holders.remove(slot, lease);
+	void leave(SlotLease lease) {
+		assert lease.isFree();
+		this.holders.remove(lease.slot(), lease);
 	}
 
 	/**
@@ -101,15 +108,14 @@ final class SlotTable {
 	Collection<CallosumConnection> connections() {
 		// By slot, because the iteration may meet both a holder and the next one
 		TreeMap<Integer, CallosumConnection> connections = new TreeMap<>();
-		for (ConnectionLease lease : this.holders.values()) {
-			CallosumConnection connection = lease.connection();
-			connections.put(connection.slot(), connection);
+		for (SlotLease lease : this.holders.values()) {
+			connections.put(lease.slot(), lease.connection());
 		}
 		return List.copyOf(connections.values());
 	}
 
 	/**
-	 * What became of the wish to hold a slot.
+	 * The outcome of {@link #hold}.
 	 */
 	enum Result {
 
@@ -119,8 +125,8 @@ final class SlotTable {
 		HELD,
 
 		/**
-		 * The {@link SlotFreeEvent} of the slot is being published; the lease will be
-		 * told when that has ended.
+		 * The {@link SlotFreeEvent} of the slot is being published; the waiter is called
+		 * when that has ended.
 		 */
 		WAITING,
 

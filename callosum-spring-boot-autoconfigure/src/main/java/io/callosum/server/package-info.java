@@ -15,7 +15,37 @@
  */
 
 /**
- * The Callosum server, its events and extension points. Usable without Spring Boot.
+ * The Callosum server, its events and its extension points. Usable without Spring Boot.
+ * <p>
+ * A {@link io.callosum.server.CallosumServer} assigns a slot to each connection and
+ * publishes events. The events of one connection are published in this order, each one
+ * after the listeners of the previous one have returned:
+ * <ol>
+ * <li>{@link io.callosum.server.SlotRequestEvent}: the connection asks for a slot. If no
+ * listener answers, the {@link io.callosum.server.SlotAllocator} does.</li>
+ * <li>{@link io.callosum.server.ConnectionEvent}: the slot line has been written. Then
+ * the {@link io.callosum.server.ConnectionHandler}, if there is one, is called.</li>
+ * <li>{@link io.callosum.server.SlotFreeEvent}: the connection has ended. The slot is
+ * free when the listeners have returned.</li>
+ * </ol>
+ * Each slot that was assigned has exactly one {@code SlotFreeEvent}, even if there was no
+ * {@code ConnectionEvent}. A connection that is refused has neither.
+ * <p>
+ * {@link io.callosum.server.ServerStartedEvent},
+ * {@link io.callosum.server.ServerStoppingEvent} and
+ * {@link io.callosum.server.ServerStoppedEvent} are about the server,
+ * {@link io.callosum.server.ServerErrorEvent} is about anything that fails.
+ * <p>
+ * An echo server: <pre class="code">
+ * CallosumServer server = CallosumServer.builder()
+ * 	.port(4040)
+ * 	.connectionHandler((connection) -&gt; connection.outbound()
+ * 		.send(connection.inbound().receive().retain())
+ * 		.then())
+ * 	.eventPublisher((event) -&gt; System.out.println(event))
+ * 	.build();
+ * server.start();
+ * </pre>
  */
 @NullMarked
 package io.callosum.server;

@@ -16,18 +16,41 @@
 
 package io.callosum.server;
 
+import java.lang.reflect.Method;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.domain.JavaPackage;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
+import io.callosum.client.CallosumClient;
+
+import static com.tngtech.archunit.base.DescribedPredicate.anyElementThat;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideOutsideOfPackage;
+import static com.tngtech.archunit.core.domain.properties.HasModifiers.Predicates.modifier;
 import static com.tngtech.archunit.lang.conditions.ArchConditions.be;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noMethods;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * Tests for which package may use what.
@@ -36,6 +59,48 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
  */
 @AnalyzeClasses(packages = "io.callosum", importOptions = DoNotIncludeTests.class)
 class ArchitectureTests {
+
+	@ArchTest
+	static final ArchRule theTransportUsesNeitherHalf = noClasses().that()
+		.resideInAPackage("io.callosum.transport..")
+		.should()
+		.dependOnClassesThat(resideInAPackage("io.callosum..").and(not(resideInAPackage("io.callosum.transport.."))));
+
+	@ArchTest
+	static final ArchRule theServerDoesNotUseTheClient = noClasses().that()
+		.resideInAPackage("io.callosum.server..")
+		.should()
+		.dependOnClassesThat()
+		.resideInAPackage("io.callosum.client..");
+
+	@ArchTest
+	static final ArchRule theClientDoesNotUseTheServer = noClasses().that()
+		.resideInAPackage("io.callosum.client..")
+		.should()
+		.dependOnClassesThat()
+		.resideInAPackage("io.callosum.server..")
+		.allowEmptyShould(true);
+
+	@ArchTest
+	static final ArchRule thePartsHaveNoCycle = slices().matching("io.callosum.(*)..").should().beFreeOfCycles();
+
+	@ArchTest
+	static final ArchRule nobodyElseUsesTheTransport = classes().that()
+		.resideInAPackage("io.callosum.transport..")
+		.should()
+		.onlyHaveDependentClassesThat()
+		.resideInAnyPackage("io.callosum.transport..", "io.callosum.server..", "io.callosum.client..",
+				"io.callosum.autoconfigure..");
+
+	@ArchTest
+	static final ArchRule noUserSeesTheTransport = noMethods().that()
+		.arePublic()
+		.and()
+		.areDeclaredInClassesThat(resideOutsideOfPackage("io.callosum.transport..").and(modifier(JavaModifier.PUBLIC)))
+		.should()
+		.haveRawReturnType(resideInAPackage("io.callosum.transport.."))
+		.orShould()
+		.haveRawParameterTypes(anyElementThat(resideInAPackage("io.callosum.transport..")));
 
 	@ArchTest
 	static final ArchRule theServerDoesNotKnowItsAutoConfiguration = noClasses().that()
@@ -49,9 +114,10 @@ class ArchitectureTests {
 		.resideInAPackage("io.callosum.server")
 		.should()
 		.onlyDependOnClassesThat()
-		.resideInAnyPackage("io.callosum.server", "java..", "javax..", "jdk.net..", "io.netty..", "reactor..",
-				"org.springframework.core..", "org.springframework.util..", "org.springframework.context..",
-				"org.jspecify..", "org.reactivestreams..", "org.apache.commons.logging..");
+		.resideInAnyPackage("io.callosum.server", "io.callosum.transport", "java..", "javax..", "jdk.net..",
+				"io.netty..", "reactor..", "org.springframework.core..", "org.springframework.util..",
+				"org.springframework.context..", "org.jspecify..", "org.reactivestreams..",
+				"org.apache.commons.logging..");
 
 	@ArchTest
 	static final ArchRule theAutoConfigurationDoesNotKnowTheActuator = noClasses().that()
@@ -62,9 +128,73 @@ class ArchitectureTests {
 				"io.micrometer..");
 
 	@ArchTest
+	static final ArchRule whatTheAutoConfigurationsShareKnowsNeitherHalf = noClasses().that()
+		.resideInAPackage("io.callosum.autoconfigure")
+		.should()
+		.dependOnClassesThat()
+		.resideInAnyPackage("io.callosum.server..", "io.callosum.client..");
+
+	/**
+	 * Applications are compiled against that type, so an inherited method must not return
+	 * another one.
+	 */
+	@ParameterizedTest
+	@ValueSource(classes = { CallosumServer.Builder.class, CallosumClient.Builder.class })
+	void eachSetterOfABuilderReturnsTheTypeOfTheBuilder(Class<?> builder) throws NoSuchMethodException {
+		for (Method setter : builder.getMethods()) {
+			if (setter.getDeclaringClass() != Object.class && !setter.getName().equals("build")) {
+				assertThat(builder.getMethod(setter.getName(), setter.getParameterTypes()).getReturnType())
+					.as("%s", setter)
+					.isEqualTo(builder);
+			}
+		}
+	}
+
+	@ArchTest
 	static final ArchRule everyPackageIsNullMarked = classes().should()
 		.resideInAPackage("io.callosum..")
 		.andShould(be(inANullMarkedPackage()));
+
+	/**
+	 * Types that can reach each other can only be understood together.
+	 */
+	@ArchTest
+	static void fewTypesOfTheServerCanReachEachOther(JavaClasses classes) {
+		Map<String, Set<String>> uses = new TreeMap<>();
+		for (JavaClass type : classes) {
+			if (type.getPackageName().equals("io.callosum.server")) {
+				type.getDirectDependenciesFromSelf()
+					.stream()
+					.map((dependency) -> dependency.getTargetClass().getBaseComponentType())
+					.filter((target) -> target.getPackageName().equals("io.callosum.server"))
+					.forEach((target) -> uses.computeIfAbsent(topLevel(type), (name) -> new TreeSet<>())
+						.add(topLevel(target)));
+			}
+		}
+		List<String> knot = uses.keySet()
+			.stream()
+			.filter((type) -> uses.get(type)
+				.stream()
+				.anyMatch((used) -> !used.equals(type) && reachable(uses, used).contains(type)))
+			.toList();
+		assertThat(knot).hasSizeLessThanOrEqualTo(15);
+	}
+
+	private static String topLevel(JavaClass type) {
+		return type.getEnclosingClass().map(ArchitectureTests::topLevel).orElseGet(type::getSimpleName);
+	}
+
+	private static Set<String> reachable(Map<String, Set<String>> uses, String from) {
+		Set<String> reached = new TreeSet<>();
+		Deque<String> next = new ArrayDeque<>(List.of(from));
+		while (!next.isEmpty()) {
+			String type = next.pop();
+			if (reached.add(type)) {
+				next.addAll(uses.getOrDefault(type, Set.of()));
+			}
+		}
+		return reached;
+	}
 
 	private static DescribedPredicate<JavaClass> inANullMarkedPackage() {
 		return DescribedPredicate.describe("in a @NullMarked package", (type) -> {

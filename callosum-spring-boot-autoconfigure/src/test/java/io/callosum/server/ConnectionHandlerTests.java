@@ -48,7 +48,7 @@ import io.netty.handler.codec.MessageToByteEncoder;
 import io.netty.handler.codec.TooLongFrameException;
 import io.netty.handler.traffic.ChannelTrafficShapingHandler;
 import org.awaitility.Awaitility;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -67,8 +67,6 @@ import reactor.netty.ConnectionObserver;
 import reactor.netty.NettyOutbound;
 import reactor.netty.channel.ChannelOperations;
 
-import io.callosum.server.SlotFreeEvent.Reason;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -81,6 +79,7 @@ class ConnectionHandlerTests {
 
 	private static final byte[] EIGHT_MEGABYTES = Payload.of(8_000_000);
 
+	@AutoClose("shutdownNow")
 	private final ExecutorService executor = Executors.newCachedThreadPool();
 
 	private final WireTap tap = new WireTap();
@@ -88,18 +87,13 @@ class ConnectionHandlerTests {
 	@Parameter
 	Transport transport;
 
-	@AfterEach
-	void shutDown() {
-		this.executor.shutdownNow();
-	}
-
 	@Test
 	void aHandlerThatCompletesHasAllThatItWroteDelivered() {
 		try (TestServer server = create(writing(EIGHT_MEGABYTES)).start()) {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			Payload.verify(client.readAll(), EIGHT_MEGABYTES);
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		}
 	}
@@ -114,7 +108,7 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			Payload.verify(client.readAll(), EIGHT_MEGABYTES);
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -216,7 +210,7 @@ class ConnectionHandlerTests {
 			assertThat(client.readSlot()).isZero();
 			Awaitility.await("handler").until(() -> stopping.currentSubscriberCount() == 1);
 			server.server().stop(Duration.ofSeconds(30));
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -257,7 +251,7 @@ class ConnectionHandlerTests {
 				System.arraycopy(rest, 0, all, first.length, rest.length);
 				Payload.verify(all, EIGHT_MEGABYTES);
 			}
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -290,7 +284,7 @@ class ConnectionHandlerTests {
 				assertThat(Duration.ofNanos(System.nanoTime() - end)).isBetween(shortest, longest);
 			});
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
-				.containsOnly(Reason.HANDLER_COMPLETED);
+				.containsOnly(EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -310,7 +304,7 @@ class ConnectionHandlerTests {
 			client.send("after");
 			this.tap.awaitBytesRead(11);
 			client.close();
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 			assertThat(String.join("", received)).isEqualTo("before");
 		}
 	}
@@ -333,7 +327,7 @@ class ConnectionHandlerTests {
 			client.readSlot();
 			client.send("go");
 			assertThat(client.read()).isEqualTo(-1);
-			verifyEnd(server, Reason.HANDLER_FAILED);
+			verifyEnd(server, EndReason.HANDLER_FAILED);
 			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).isNotEmpty());
 			client.close();
 			server.server().stop();
@@ -374,7 +368,7 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			client.readSlot();
 			assertThat(client.send("go").read()).isEqualTo(-1);
-			verifyEnd(server, Reason.HANDLER_FAILED);
+			verifyEnd(server, EndReason.HANDLER_FAILED);
 			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
 		}
 	}
@@ -389,7 +383,7 @@ class ConnectionHandlerTests {
 			client.readSlot();
 			TestServer.await("the connection", () -> assertThat(server.server().connections()).hasSize(1));
 			client.reset();
-			verifyEnd(server, Reason.PEER_RESET);
+			verifyEnd(server, EndReason.PEER_RESET);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();
 		}
@@ -446,7 +440,7 @@ class ConnectionHandlerTests {
 			client.readSlot();
 			called.join();
 			client.close();
-			verifyEnd(server, Reason.PEER_CLOSED);
+			verifyEnd(server, EndReason.PEER_CLOSED);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();
 		}
@@ -469,7 +463,7 @@ class ConnectionHandlerTests {
 			client.readSlot();
 			called.join();
 			client.close();
-			verifyEnd(server, Reason.PEER_CLOSED);
+			verifyEnd(server, EndReason.PEER_CLOSED);
 			server.verifyNothingLeft();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).isEmpty();
@@ -528,7 +522,7 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			client.readSlot();
 			client.close();
-			verifyEnd(server, Reason.PEER_CLOSED);
+			verifyEnd(server, EndReason.PEER_CLOSED);
 			server.verifyNothingLeft();
 			server.server().stop();
 			assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
@@ -546,7 +540,7 @@ class ConnectionHandlerTests {
 			TestClient client = server.connect();
 			assertThat(client.readAll()).asString().isEqualTo("0\r\nabc");
 			client.close();
-			verifyEnd(server, Reason.HANDLER_COMPLETED);
+			verifyEnd(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -563,7 +557,7 @@ class ConnectionHandlerTests {
 			}
 			server.verifyNothingLeft();
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(100)
-				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(Reason.HANDLER_COMPLETED));
+				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(EndReason.HANDLER_COMPLETED));
 		}
 	}
 
@@ -576,7 +570,7 @@ class ConnectionHandlerTests {
 			this.tap.awaitBytesRead(3);
 			assertThat(server.server().connections()).hasSize(1);
 			client.close();
-			verifyEnd(server, Reason.PEER_CLOSED);
+			verifyEnd(server, EndReason.PEER_CLOSED);
 		}
 	}
 
@@ -593,7 +587,7 @@ class ConnectionHandlerTests {
 			connection.join();
 			long start = System.nanoTime();
 			connection.join().close();
-			verifyEnd(server, Reason.APPLICATION_CLOSED);
+			verifyEnd(server, EndReason.APPLICATION_CLOSED);
 			assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
 			assertThat(this.tap.openChannels()).isEmpty();
 			client.readSlot();
@@ -680,7 +674,7 @@ class ConnectionHandlerTests {
 		return (connection) -> connection.outbound().sendByteArray(Mono.just(bytes)).then();
 	}
 
-	private static void verifyEnd(TestServer server, Reason reason) {
+	private static void verifyEnd(TestServer server, EndReason reason) {
 		TestServer.await("the end",
 				() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 					.extracting(SlotFreeEvent::getReason)

@@ -40,6 +40,7 @@ import io.callosum.server.LifeSequence.Reply;
 import io.callosum.server.LifeSequence.Setup;
 import io.callosum.server.LifeSequence.Step;
 import io.callosum.server.LifeSequence.Threads;
+import io.callosum.transport.SerialExecutor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -66,7 +67,7 @@ class ConnectionLifeModelTests {
 	/**
 	 * Nobody is to be told of failures by a log only.
 	 */
-	private static final List<String> LOGGERS = List.of("io.callosum.server.SerialExecutor", "io.netty", "reactor");
+	private static final List<String> LOGGERS = List.of(SerialExecutor.class.getName(), "io.netty", "reactor");
 
 	private final Map<Situation, Integer> reached = new EnumMap<>(Situation.class);
 

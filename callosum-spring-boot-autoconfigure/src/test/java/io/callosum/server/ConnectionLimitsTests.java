@@ -21,6 +21,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -102,7 +103,7 @@ class ConnectionLimitsTests {
 					assertThat(third.readLine()).endsWith("\r\n");
 				});
 			}
-			// Who is refused is so before a slot, or a handshake
+			// The others are refused before a slot or a handshake
 			TestServer.await("three of each address",
 					() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(6));
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(6);
@@ -344,6 +345,24 @@ class ConnectionLimitsTests {
 		assertThatIllegalArgumentException()
 			.isThrownBy(() -> CallosumServer.builder().allowedAddresses(List.of(allowed)))
 			.withMessageContaining("'" + allowed + "' is not an IP address or a range in CIDR notation");
+	}
+
+	@Test
+	void theAddressesOfAnIpv6NetworkCountTogether() throws IOException {
+		ConnectionLimits limits = new ConnectionLimits(
+				new ServerSettings(CallosumServer.builder().maxConnectionsPerAddress(2).draft));
+		SocketAddress first = address("2001:db8::1");
+		assertThat(limits.admit(first)).isNull();
+		assertThat(limits.admit(address("2001:db8::ffff:1:2:3"))).isNull();
+		assertThat(limits.admit(address("2001:db8::2"))).isEqualTo(RefusalReason.MAX_CONNECTIONS_PER_ADDRESS);
+		assertThat(limits.admit(address("2001:db8:0:1::2"))).isNull();
+		limits.release(first);
+		assertThat(limits.admit(address("2001:db8::3"))).isNull();
+		assertThat(limits.admit(address("2001:db8::4"))).isEqualTo(RefusalReason.MAX_CONNECTIONS_PER_ADDRESS);
+	}
+
+	private static SocketAddress address(String address) throws IOException {
+		return new InetSocketAddress(InetAddress.getByName(address), 1);
 	}
 
 	private long refusals(RefusalReason reason) {

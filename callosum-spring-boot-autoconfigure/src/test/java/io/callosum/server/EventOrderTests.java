@@ -120,7 +120,7 @@ class EventOrderTests {
 			assertThat(open.get()).isTrue();
 			assertThat(handled).as("handler called").isFalse();
 			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
-				.satisfies((event) -> assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.APPLICATION_CLOSED));
+				.satisfies((event) -> assertThat(event.getReason()).isEqualTo(EndReason.APPLICATION_CLOSED));
 		}
 	}
 
@@ -372,7 +372,7 @@ class EventOrderTests {
 			assertThat(calls).endsWith("/SlotFree", "ServerStopped", "/ServerStopped");
 			assertThat(calls.stream().filter("/SlotFree"::equals)).hasSize(60);
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
-				.containsOnly(SlotFreeEvent.Reason.SERVER_STOPPED);
+				.containsOnly(EndReason.SERVER_STOPPED);
 		}
 	}
 
@@ -474,7 +474,7 @@ class EventOrderTests {
 		try (TestServer server = create(UnaryOperator.identity())) {
 			holders.watch(server.events());
 			server.start();
-			churn(server);
+			TestThreads.churn(server, 8, 200);
 			TestServer.await("end", () -> assertThat(server.server().connections()).isEmpty());
 			server.server().stop();
 			holders.verify(server.events());
@@ -501,7 +501,7 @@ class EventOrderTests {
 			}).on(SlotFreeEvent.class, (event) -> slots.put(event.getSlot()));
 			holders.watch(server.events());
 			server.start();
-			churn(server);
+			TestThreads.churn(server, 8, 200);
 			TestServer.await("every slot", () -> assertThat(server.events().of(SlotFreeEvent.class))
 				.hasSameSizeAs(server.events().of(SlotRequestEvent.class)));
 			server.server().stop();
@@ -509,37 +509,6 @@ class EventOrderTests {
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(slots.free).as("free slots").hasSize(slots.next).doesNotHaveDuplicates();
 		}
-	}
-
-	/**
-	 * Connect and leave in 8 threads. Every client that waits for its slot gets one.
-	 */
-	private static void churn(TestServer server) throws InterruptedException {
-		List<Throwable> failures = new CopyOnWriteArrayList<>();
-		List<Thread> threads = new ArrayList<>();
-		for (int i = 0; i < 8; i++) {
-			Thread thread = new Thread(() -> {
-				for (int round = 0; round < 200; round++) {
-					TestClient client = new TestClient(server.server().address());
-					if (round % 4 != 0) {
-						client.readSlot();
-					}
-					if (round % 2 == 0) {
-						client.close();
-					}
-					else {
-						client.reset();
-					}
-				}
-			});
-			thread.setUncaughtExceptionHandler((failed, ex) -> failures.add(ex));
-			threads.add(thread);
-			thread.start();
-		}
-		for (Thread thread : threads) {
-			thread.join();
-		}
-		assertThat(failures).isEmpty();
 	}
 
 	private static String state(CallosumServer server, TestServer clients) {

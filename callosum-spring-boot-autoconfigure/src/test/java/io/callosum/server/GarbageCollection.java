@@ -21,7 +21,7 @@ import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 
 /**
- * Collects the garbage, for Netty to tell of buffers that are lost.
+ * Collects the garbage, so that Netty reports buffers that are lost.
  */
 public final class GarbageCollection {
 

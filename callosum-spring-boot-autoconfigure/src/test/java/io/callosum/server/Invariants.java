@@ -35,6 +35,7 @@ import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
@@ -48,6 +49,8 @@ import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
 import org.slf4j.LoggerFactory;
 import reactor.netty.tcp.TcpServer;
+
+import org.springframework.test.util.ReflectionTestUtils;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -176,6 +179,14 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
+	 * Return how many bytes the read-ahead budget of a server counts.
+	 */
+	static long readAheadHeld(CallosumServer server) {
+		AtomicReference<?> run = (AtomicReference<?>) ReflectionTestUtils.getField(server, "run");
+		return (run.get() instanceof ServerRun started) ? started.connections().readAheadBudget().held() : 0;
+	}
+
+	/**
 	 * A channel whose event loop ended before it cannot tell; its descriptor does.
 	 */
 	private static boolean isOpen(Channel channel) {
@@ -203,6 +214,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 				.isEqualTo(measured("accepted"));
 			assertThat(measured("slotFreed")).as("freed").isEqualTo(measured("slotAssigned"));
 		});
+		await("the read-ahead budget", () -> assertThat(readAheadHeld(server)).isZero());
 		events.verifyOrder();
 		events.verifyEnd();
 		await("threads", () -> assertThat(threads()).isSubsetOf(this.threadsBefore));

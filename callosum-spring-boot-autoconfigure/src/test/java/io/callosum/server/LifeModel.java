@@ -36,7 +36,6 @@ import java.util.function.Predicate;
 
 import io.callosum.server.LifeSequence.Setup;
 import io.callosum.server.LifeSequence.Threads;
-import io.callosum.server.SlotFreeEvent.Reason;
 
 /**
  * What the design promises of the life of connections, told as what an observer may see:
@@ -56,6 +55,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	static final long WRITE_TIMEOUT = Duration.ofSeconds(2).toNanos();
 
+	private static final long COMPLETION_TIMEOUT = Duration.ofSeconds(10).toNanos();
+
 	private static final long QUIET_PERIOD = Duration.ofSeconds(1).toNanos();
 
 	private static final long LINGER = Duration.ofSeconds(1).toNanos();
@@ -63,7 +64,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	/**
 	 * So many bytes may lie unread until a peer that leaves is not noticed.
 	 */
-	private static final int READ_AHEAD = 64 * 1024;
+	private static final int READ_AHEAD = 16 * 1024;
 
 	private final Setup setup;
 
@@ -74,7 +75,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	private final Map<String, Life> livesById = new HashMap<>();
 
 	/**
-	 * Who holds which slot, as far as could be seen.
+	 * The holder of each slot, as far as could be seen.
 	 */
 	private final Map<Integer, Life> holders = new HashMap<>();
 
@@ -108,6 +109,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 	private boolean stopping;
 
+	private boolean closing;
+
 	private Long drainingSince;
 
 	private int stops;
@@ -125,7 +128,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		Life life = new Life(this.lives.size() + 1, channel, loop, address);
 		life.runs = this.stops;
 		if (this.stopping) {
-			life.possibleReasons.add(Reason.SERVER_STOPPED);
+			life.possibleReasons.add(EndReason.SERVER_STOPPED);
 		}
 		this.lives.add(life);
 		return life;
@@ -161,7 +164,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		if (this.lives.stream().anyMatch((life) -> life.run && !life.isClosed())) {
 			reached(Situation.STOPPED_WITH_CONNECTIONS);
 		}
-		this.lives.forEach((life) -> life.possibleReasons.add(Reason.SERVER_STOPPED));
+		this.lives.forEach((life) -> life.possibleReasons.add(EndReason.SERVER_STOPPED));
 	}
 
 	/**
@@ -185,11 +188,14 @@ final class LifeModel implements CallosumMetricsRecorder {
 	 */
 	void closing() {
 		this.drainingSince = null;
+		this.closing = true;
 	}
 
 	void stopped() {
 		this.stopping = false;
+		this.closing = false;
 		for (Life life : this.lives) {
+			verify(!life.handlerWorks(), "the handler of " + life + " works on after the stop");
 			verify(!life.run || life.isClosed(), life + " is open after the stop");
 			// An answer to a connection of an earlier run is freed when it comes
 			verify(life.runs < this.stops || !life.held || life.freed, life + " holds its slot after the stop");
@@ -263,11 +269,13 @@ final class LifeModel implements CallosumMetricsRecorder {
 			verify(++life.freeEvents == 1, event + " is the second");
 			verify(life.channel.written().isEmpty() || life.isClosed(), event + " while the connection is open");
 			checkReason(life, free.getReason());
+			life.reason = free.getReason();
+			life.closedAt = now();
 			changed(life.slot, Status.FREEING);
 		}
 	}
 
-	private void checkReason(Life life, Reason reason) {
+	private void checkReason(Life life, EndReason reason) {
 		boolean possible = switch (reason) {
 			case SLOT_TIMEOUT -> now() - life.acceptedAt >= SLOT_TIMEOUT;
 			case IDLE_TIMEOUT -> this.setup.idleTimeout() && now() - life.channel.lastActivity() >= IDLE_TIMEOUT;
@@ -276,7 +284,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 			case REFUSED -> life.refused;
 			case SERVER_STOPPED ->
 				life.possibleReasons.contains(reason) && (this.drainingSince == null || life.channel.written().isEmpty()
-						|| (!life.handled && now() - this.drainingSince >= (life.inbound ? 2 : 1) * QUIET_PERIOD));
+						|| (!life.handled && (!life.inbound || now() - this.drainingSince >= QUIET_PERIOD)));
 			default -> life.possibleReasons.contains(reason);
 		};
 		verify(possible, "SlotFreeEvent of " + life + " with the reason " + reason + ", which it had no cause for");
@@ -365,6 +373,20 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(life.freeEvents == 0, "the handler is called after the SlotFreeEvent of " + life);
 		verify(!life.handled, "the handler is called twice for " + life);
 		life.handled = true;
+	}
+
+	/**
+	 * The publisher of a handler is cancelled.
+	 */
+	void cancelled(Life life) {
+		verify(life.isClosed(), "the handler of " + life + " is cancelled early");
+		boolean mayComplete = life.inbound && life.reason != null && life.reason.isOfPeer() && !this.closing;
+		verify(!mayComplete || (life.inboundEnds == 1 && now() - life.inboundEndedAt >= COMPLETION_TIMEOUT),
+				"the handler of " + life + " is cancelled although it may complete");
+		life.handlerCancelled = true;
+		if (mayComplete) {
+			reached(Situation.COMPLETION_TIMED_OUT);
+		}
 	}
 
 	private void reported(ServerErrorEvent event) {
@@ -495,7 +517,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		int open = 0;
 		int stillOverdue = 0;
 		for (Life life : this.lives) {
-			if (life.timedOut || life.possibleReasons.contains(Reason.SERVER_STOPPED)) {
+			if (life.timedOut || life.possibleReasons.contains(EndReason.SERVER_STOPPED)) {
 				// Why it is refused was told before, so a late answer is dropped in
 				// silence
 				life.taken |= life.given && !life.held && life.statuses.contains(Status.HELD);
@@ -511,7 +533,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 			}
 			else if (life.run) {
 				checkClosed(life);
-				life.settled = true;
+				life.settled = !life.handlerWorks();
 			}
 			verify(!life.given || life.slot < 0 || life.held || life.taken, "the answer to " + life + " is lost");
 			verify(life.connectionEvents == (life.channel.written().isEmpty() ? 0 : 1),
@@ -559,18 +581,29 @@ final class LifeModel implements CallosumMetricsRecorder {
 				life + " writes for too long");
 		verify(!life.handlerFailed, life + " is not closed although its handler failed");
 		verify(!this.setup.idleTimeout() || life.handlerEnded
-				|| now() - life.channel.lastActivity() < IDLE_TIMEOUT + SECOND_LOOK, life + " is idle for too long");
+				|| now() - lastActivity(life) < IDLE_TIMEOUT + SECOND_LOOK, life + " is idle for too long");
 		boolean discards = life.connectionEvents > 0 && !this.setup.handler() && !life.inbound;
-		boolean noticed = discards || life.bytesSent - life.bytesReceived + 64 * life.messagesSent < READ_AHEAD;
+		boolean noticed = discards || life.bytesSent - life.bytesReceived + 160 * life.messagesSent < READ_AHEAD;
 		verify(!life.peerGone || !noticed, "it is not noticed that the peer of " + life + " is gone");
+	}
+
+	/**
+	 * Return when a connection was active last: the flush that begins a drain counts.
+	 */
+	private long lastActivity(Life life) {
+		long lastActivity = life.channel.lastActivity();
+		return (this.drainingSince != null) ? Math.max(lastActivity, this.drainingSince) : lastActivity;
 	}
 
 	private void checkClosed(Life life) {
 		verify(!life.held || life.freed, life + " is closed, but its slot is not freed");
-		verify(!life.handled || life.handlerEnded || life.handlerCancelled,
-				"the publisher of the handler of " + life + " is not cancelled");
+		boolean mayComplete = life.inbound && life.reason != null && life.reason.isOfPeer();
+		verify(!life.handlerWorks() || mayComplete, "the publisher of the handler of " + life + " is not cancelled");
+		verify(!life.handlerWorks() || life.inboundEnds == 0
+				|| now() - Math.max(life.inboundEndedAt, life.closedAt) < COMPLETION_TIMEOUT,
+				"the handler of " + life + " works on for too long");
 		boolean endedOtherwise = life.peerGone || life.broken || life.closedByApplication
-				|| life.possibleReasons.contains(Reason.SERVER_STOPPED);
+				|| life.possibleReasons.contains(EndReason.SERVER_STOPPED);
 		if (life.admitted && !endedOtherwise && (life.refused || life.taken || life.timedOut)) {
 			verify(life.refusalErrors == (life.noSlot && !life.timedOut ? 0 : 1),
 					"errors that tell why " + life + " is refused: " + life.refusalErrors);
@@ -582,7 +615,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		if (life.inbound && life.demandsAll) {
 			verify(life.inboundEnds == 1, "the inbound of " + life + " has ended " + life.inboundEnds + " times");
 			verify(life.bytesReceived == life.bytesSent
-					|| life.possibleReasons.stream().anyMatch((reason) -> reason != Reason.PEER_CLOSED)
+					|| life.possibleReasons.stream().anyMatch((reason) -> reason != EndReason.PEER_CLOSED)
 					|| life.closedByApplication || this.setup.idleTimeout() || this.setup.writeTimeout(),
 					"bytes of the peer of " + life + " are lost");
 		}
@@ -623,7 +656,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	@Override
-	public void slotFreed(Duration sinceAccepted, Reason reason) {
+	public void slotFreed(Duration sinceAccepted, EndReason reason) {
 		this.freed++;
 	}
 
@@ -693,7 +726,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	enum Situation {
 
 		CONNECTED, REFUSED, ANSWER_AWAITED, LATE_ANSWER_FREED, WAITED_FOR_SLOT, CLOSED_IN_LISTENER, LISTENER_FAILED,
-		STOPPED_WITH_CONNECTIONS, RESTARTED
+		STOPPED_WITH_CONNECTIONS, RESTARTED, COMPLETED_WITHOUT_PEER, COMPLETION_TIMED_OUT
 
 	}
 
@@ -731,7 +764,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		final int address;
 
-		final Set<Reason> possibleReasons = EnumSet.noneOf(Reason.class);
+		final Set<EndReason> possibleReasons = EnumSet.noneOf(EndReason.class);
 
 		final ByteArrayOutputStream appWritten = new ByteArrayOutputStream();
 
@@ -808,6 +841,13 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		boolean handlerCancelled;
 
+		/** Why it ended, {@code null} before. */
+		EndReason reason;
+
+		long closedAt;
+
+		long inboundEndedAt;
+
 		/** Since when at least something is so, as far as could be seen. */
 		Long lingersSince;
 
@@ -849,12 +889,20 @@ final class LifeModel implements CallosumMetricsRecorder {
 			return this.held && this.channel.bytes().length < this.appWritten.size() + (this.slot + "\r\n").length();
 		}
 
+		/**
+		 * Return whether the handler is called, and has not come to its end.
+		 */
+		boolean handlerWorks() {
+			return this.handled && !this.handlerEnded && !this.handlerCancelled;
+		}
+
 		boolean isClosed() {
 			return !this.channel.isOpen();
 		}
 
 		private boolean countsSurely() {
-			return this.admitted && (this.channel.isOpen() || (!this.channel.written().isEmpty() && !this.freed));
+			return this.admitted
+					&& (this.channel.isOpen() || handlerWorks() || (!this.channel.written().isEmpty() && !this.freed));
 		}
 
 		@Override

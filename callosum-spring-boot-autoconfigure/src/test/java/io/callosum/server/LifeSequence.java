@@ -77,8 +77,8 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	 * @param maxConnections the limit, if any
 	 * @param maxPerAddress the limit, if any
 	 * @param handler whether there is a connection handler
-	 * @param idleTimeout whether there is an idle time-out
-	 * @param writeTimeout whether there is a write time-out
+	 * @param idleTimeout whether there is an idle timeout
+	 * @param writeTimeout whether there is a write timeout
 	 * @param maxSlots how many slots the allocator has
 	 */
 	record Setup(Threads threads, boolean eager, int loops, boolean ownLoops, Integer maxConnections,

@@ -32,6 +32,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
@@ -61,7 +62,6 @@ import io.callosum.server.LifeSequence.Plan;
 import io.callosum.server.LifeSequence.Setup;
 import io.callosum.server.LifeSequence.Step;
 import io.callosum.server.LifeSequence.Threads;
-import io.callosum.server.SlotFreeEvent.Reason;
 
 /**
  * Lets a {@link LifeSequence} happen to a server, on one thread and in virtual time, and
@@ -69,7 +69,7 @@ import io.callosum.server.SlotFreeEvent.Reason;
  * run a task at a time, in an order that the seed decides, so that what threads do to
  * each other can be repeated. Everything is the real thing but the channels, the loops
  * and the threads that start and stop the server: there is no port, and
- * {@link #progressStop()} calls in turn what {@link ServerRun} does where it may wait.
+ * {@link #progressStop()} does not wait where {@link ServerRun} would.
  */
 final class LifeSimulation implements SlotAllocator {
 
@@ -112,8 +112,6 @@ final class LifeSimulation implements SlotAllocator {
 
 	private final Queue<Runnable> ownThreadTasks = new ArrayDeque<>();
 
-	private final CallosumServer.Builder builder;
-
 	private final CallosumServer server;
 
 	private List<SimulatedLoop> loops = List.of();
@@ -140,7 +138,7 @@ final class LifeSimulation implements SlotAllocator {
 		this.random = new Random(~sequence.seed());
 		this.model = new LifeModel(this.setup, this.ticker::nanoTime);
 		this.allocator = new LowestSlotAllocator(this.setup.maxSlots());
-		this.builder = CallosumServer.builder()
+		CallosumServer.Builder builder = CallosumServer.builder()
 			.slotAllocator(this)
 			.metricsRecorder(this.model)
 			.maxConnections(this.setup.maxConnections())
@@ -150,13 +148,13 @@ final class LifeSimulation implements SlotAllocator {
 			.writeTimeout(this.setup.writeTimeout() ? Duration.ofNanos(LifeModel.WRITE_TIMEOUT) : null)
 			.eventPublisher((event) -> publish((CallosumServerEvent) event));
 		if (this.setup.handler()) {
-			this.builder.connectionHandler(this::handle);
+			builder.connectionHandler(this::handle);
 		}
 		if (this.setup.threads() != Threads.LOOPS) {
-			this.builder.listenerExecutor(this::execute);
+			builder.listenerExecutor(this::execute);
 		}
-		this.server = this.builder.build();
-		ReflectionTestUtils.setField(this.server.events(), "ownThread", new OwnThread());
+		this.server = builder.build();
+		ReflectionTestUtils.setField(this.server.userCode(), "ownThread", new OwnThread());
 	}
 
 	/**
@@ -265,6 +263,7 @@ final class LifeSimulation implements SlotAllocator {
 
 	// The server's own threads
 
+	@SuppressWarnings("unchecked")
 	private void start() {
 		trace("the server starts");
 		if (this.loops.isEmpty() || this.setup.ownLoops()) {
@@ -274,8 +273,8 @@ final class LifeSimulation implements SlotAllocator {
 			}
 			this.loops = loops;
 		}
-		this.run = new ServerRun(this.server, this.builder);
-		ReflectionTestUtils.setField(this.server, "run", this.run);
+		this.run = new ServerRun(this.server);
+		((AtomicReference<ServerRun>) ReflectionTestUtils.getField(this.server, "run")).set(this.run);
 		this.phase = Phase.RUNNING;
 	}
 
@@ -300,26 +299,35 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Do what the thread does that stops the server, see {@link ServerRun}.
+	 * Go on with a stop, as the thread does that stops the server where it need not wait.
 	 */
 	private boolean progressStop() {
 		Phase before = this.phase;
+		if (this.phase == Phase.STOPPED || this.phase == Phase.RUNNING) {
+			return false;
+		}
 		if (this.phase == Phase.STOPPING) {
 			passThroughLoops();
-			this.phase = Phase.DRAINING;
-			if (this.drainDeadline > this.ticker.nanoTime()) {
-				trace("the server drains");
-				this.run.drainConnections();
-				this.model.draining();
-			}
 		}
-		else if (this.phase == Phase.DRAINING && (this.run.isDone() || this.ticker.nanoTime() >= this.drainDeadline)) {
-			trace("the server closes its connections");
+		boolean drain = this.drainDeadline > this.ticker.nanoTime();
+		if ((this.phase == Phase.STOPPING && !drain)
+				|| (this.phase == Phase.DRAINING && (!drain || this.run.connections().isEmpty()))) {
 			this.model.closing();
-			this.run.closeConnections();
-			this.phase = Phase.CLOSING;
 		}
-		else if (this.phase == Phase.CLOSING && this.run.isDone()) {
+		this.phase = switch (this.run.connections().progressStop(drain)) {
+			case OPEN -> this.phase;
+			case DRAINING -> Phase.DRAINING;
+			case CLOSING -> Phase.CLOSING;
+			case CLOSED -> Phase.STOPPED;
+		};
+		if (this.phase == before) {
+			return false;
+		}
+		trace("the server is " + this.phase);
+		if (this.phase == Phase.DRAINING) {
+			this.model.draining();
+		}
+		else if (this.phase == Phase.STOPPED) {
 			if (this.setup.ownLoops()) {
 				passThroughLoops();
 				this.loops.forEach(SimulatedLoop::end);
@@ -327,10 +335,8 @@ final class LifeSimulation implements SlotAllocator {
 			}
 			this.run.end();
 			this.model.stopped();
-			this.phase = Phase.STOPPED;
-			trace("the server has stopped");
 		}
-		return this.phase != before;
+		return true;
 	}
 
 	private void passThroughLoops() {
@@ -466,11 +472,12 @@ final class LifeSimulation implements SlotAllocator {
 			this.server.connections().forEach((connection) -> writeFirst(connection, write.bytes()));
 		}
 		else if (step instanceof Step.Request request) {
-			with(request.connection(), (script) -> script.owner != null,
+			withWorking(request.connection(), (script) -> script.owner != null,
 					(script) -> script.owner.demand(request.buffers()));
 		}
 		else if (step instanceof Step.EndHandler end) {
-			with(end.connection(), (script) -> script.handling != null, (script) -> script.handling.end(end.failed()));
+			withWorking(end.connection(), (script) -> script.handling != null,
+					(script) -> script.handling.end(end.failed()));
 		}
 		else if (step instanceof Step.Stall stall) {
 			with(stall.connection(), (script) -> true, (script) -> stall(script.life));
@@ -502,8 +509,16 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	private void with(int index, Predicate<Script> predicate, Consumer<Script> action) {
+		withWorking(index, (script) -> script.life.channel.isOpen() && predicate.test(script), action);
+	}
+
+	/**
+	 * Do something with a connection that is open, or whose handler still works.
+	 */
+	private void withWorking(int index, Predicate<Script> predicate, Consumer<Script> action) {
 		List<Script> candidates = this.scripts.stream()
-			.filter((script) -> script.life.channel.isOpen() && predicate.test(script))
+			.filter((script) -> script.life.channel.isOpen() || script.life.handlerWorks())
+			.filter(predicate)
 			.toList();
 		if (!candidates.isEmpty()) {
 			action.accept(candidates.get(index % candidates.size()));
@@ -528,7 +543,7 @@ final class LifeSimulation implements SlotAllocator {
 		ServerRun run = this.run;
 		TcpServer tcpServer = TcpServer.create().doOnChannelInit((observer, initialized, remoteAddress) -> {
 			int refusedBefore = this.model.refusedAtAccept();
-			run.accepted(initialized);
+			run.connections().accepted(initialized);
 			this.model.decided(life, this.model.refusedAtAccept() == refusedBefore);
 		});
 		channel.pipeline().addLast(tcpServer.configuration().channelInitializer(new Observer(), null, true));
@@ -560,24 +575,24 @@ final class LifeSimulation implements SlotAllocator {
 
 	private void peerCloses(Life life) {
 		life.peerGone = true;
-		life.possibleReasons.add(Reason.PEER_CLOSED);
+		life.possibleReasons.add(EndReason.PEER_CLOSED);
 		life.channel.peerCloses();
 	}
 
 	private void peerResets(Life life) {
 		life.peerGone = true;
-		life.possibleReasons.add(Reason.PEER_RESET);
+		life.possibleReasons.add(EndReason.PEER_RESET);
 		life.channel.peerResets();
 	}
 
 	private void breakDown(Life life, boolean silently) {
 		life.broken = true;
 		if (silently) {
-			life.possibleReasons.add(Reason.CONNECTION_FAILED);
+			life.possibleReasons.add(EndReason.CONNECTION_FAILED);
 			life.channel.refuseWrites();
 		}
 		else {
-			life.possibleReasons.add(Reason.PEER_RESET);
+			life.possibleReasons.add(EndReason.PEER_RESET);
 			life.channel.breakDown();
 		}
 	}
@@ -594,7 +609,7 @@ final class LifeSimulation implements SlotAllocator {
 
 	private void close(Script script) {
 		script.life.closedByApplication = true;
-		script.life.possibleReasons.add(Reason.APPLICATION_CLOSED);
+		script.life.possibleReasons.add(EndReason.APPLICATION_CLOSED);
 		script.connection.close();
 	}
 
@@ -908,7 +923,7 @@ final class LifeSimulation implements SlotAllocator {
 	private void handlerEnds(Life life, boolean failed) {
 		life.handlerEnded = true;
 		life.handlerFailed = failed;
-		life.possibleReasons.add(failed ? Reason.HANDLER_FAILED : Reason.HANDLER_COMPLETED);
+		life.possibleReasons.add(failed ? EndReason.HANDLER_FAILED : EndReason.HANDLER_COMPLETED);
 	}
 
 	@SuppressWarnings("unchecked")
@@ -1084,11 +1099,13 @@ final class LifeSimulation implements SlotAllocator {
 		@Override
 		public void onError(Throwable error) {
 			this.script.life.inboundEnds++;
+			this.script.life.inboundEndedAt = LifeSimulation.this.ticker.nanoTime();
 		}
 
 		@Override
 		public void onComplete() {
 			this.script.life.inboundEnds++;
+			this.script.life.inboundEndedAt = LifeSimulation.this.ticker.nanoTime();
 			if (this.script.plan.handling() == Handling.CLAIM_AND_END_WITH_INBOUND && this.script.handling != null) {
 				this.script.handling.end(false);
 			}
@@ -1124,14 +1141,15 @@ final class LifeSimulation implements SlotAllocator {
 
 		@Override
 		public void cancel() {
-			LifeSimulation.this.model.verify(this.life.isClosed(),
-					"the handler of " + this.life + " is cancelled early");
-			this.life.handlerCancelled = true;
+			LifeSimulation.this.model.cancelled(this.life);
 		}
 
 		void end(boolean failed) {
 			if (this.life.handlerEnded || this.life.handlerCancelled) {
 				return;
+			}
+			if (this.life.isClosed()) {
+				LifeSimulation.this.model.reached(Situation.COMPLETED_WITHOUT_PEER);
 			}
 			handlerEnds(this.life, failed);
 			if (this.subscriber == null) {

@@ -139,6 +139,28 @@ class ListenerFailureTests {
 		}
 	}
 
+	@Test
+	void aFailureDoesNotHideAnotherOneFromTheLog() {
+		try (TestServer server = create(UnaryOperator.identity())) {
+			server.events().on(SlotRequestEvent.class, (event) -> {
+				switch (event.getRequest().connectionId()) {
+					case "c1", "c2" -> throw new IllegalStateException("first bug");
+					case "c3" -> throw new IllegalStateException("second bug");
+					default -> throw new IllegalArgumentException("third bug");
+				}
+			});
+			server.start();
+			for (int i = 0; i < 5; i++) {
+				assertThat(server.connect().isRefused()).isTrue();
+			}
+			server.server().stop();
+			assertThat(server.warnings()).hasSize(3)
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("first bug"))
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("second bug"))
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("third bug"));
+		}
+	}
+
 	@ParameterizedTest
 	@EnumSource
 	void aListenerOfServerErrorEventThatThrowsIsOnlyLogged(Failure failure) {
@@ -262,7 +284,7 @@ class ListenerFailureTests {
 				.containsExactly(IllegalStateException.class, IllegalStateException.class, IOException.class,
 						StackOverflowError.class, StackOverflowError.class);
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(5)
-				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.HANDLER_FAILED));
+				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(EndReason.HANDLER_FAILED));
 		}
 	}
 
@@ -328,7 +350,7 @@ class ListenerFailureTests {
 				.contains("thrown")
 				.endsWith("[java.lang.IllegalStateException]");
 			assertThat(logged).filteredOn((message) -> message.contains("A listener of ")).hasSize(1);
-			assertThat(logged).filteredOn((message) -> message.contains("not given a slot in time"))
+			assertThat(logged).filteredOn((message) -> message.contains("not assigned a slot in time"))
 				.singleElement()
 				.asString()
 				.as("without a stack trace")

@@ -25,7 +25,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 import io.netty.channel.ChannelOption;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -36,8 +36,6 @@ import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.DisposableChannel;
-
-import io.callosum.server.SlotFreeEvent.Reason;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -55,17 +53,13 @@ class PeerGoneTests {
 	 */
 	private static final Duration AT_MOST = Duration.ofSeconds(5);
 
+	@AutoClose("shutdownNow")
 	private final ExecutorService executor = Executors.newCachedThreadPool();
 
 	private final WireTap tap = new WireTap();
 
 	@Parameter
 	Transport transport;
-
-	@AfterEach
-	void shutDown() {
-		this.executor.shutdownNow();
-	}
 
 	@ParameterizedTest
 	@EnumSource
@@ -103,7 +97,8 @@ class PeerGoneTests {
 				if (leave == Leave.FIN && owner == Owner.HANDLER_THAT_ONLY_WRITES) {
 					// A write may find the reset for the bytes that the client has not
 					// read
-					assertThat(events.get(leave.ordinal()).getReason()).isIn(Reason.PEER_CLOSED, Reason.PEER_RESET);
+					assertThat(events.get(leave.ordinal()).getReason()).isIn(EndReason.PEER_CLOSED,
+							EndReason.PEER_RESET);
 				}
 				else {
 					assertThat(events.get(leave.ordinal()).getReason()).as(leave.name()).isEqualTo(leave.reason);
@@ -251,8 +246,8 @@ class PeerGoneTests {
 				assertThat(server.warnings()).isEmpty();
 			}
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
-				.contains(Reason.PEER_RESET)
-				.isSubsetOf(Reason.PEER_RESET, Reason.PEER_CLOSED, Reason.HANDLER_COMPLETED);
+				.contains(EndReason.PEER_RESET)
+				.isSubsetOf(EndReason.PEER_RESET, EndReason.PEER_CLOSED, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -263,7 +258,7 @@ class PeerGoneTests {
 			server.start();
 			TestClient client = server.connect();
 			assertThat(client.readAll()).asString().isEqualTo("0\r\n");
-			verifyReason(server, Reason.APPLICATION_CLOSED);
+			verifyReason(server, EndReason.APPLICATION_CLOSED);
 		}
 	}
 
@@ -275,7 +270,21 @@ class PeerGoneTests {
 						(event) -> event.getConnection().outbound().withConnection(DisposableChannel::dispose));
 			server.start();
 			assertThat(server.connect().readSlot()).isZero();
-			verifyReason(server, Reason.APPLICATION_CLOSED);
+			verifyReason(server, EndReason.APPLICATION_CLOSED);
+		}
+	}
+
+	@Test
+	void theReasonIsTheApplicationWhereItsHandlerDisposesWhatReactorNettyHas() {
+		try (TestServer server = TestServer.create(this.transport,
+				(builder) -> builder.connectionHandler((connection) -> connection.inbound()
+					.withConnection((netty) -> netty.onReadIdle(100, netty::dispose))
+					.receive()
+					.then()))) {
+			server.start();
+			TestClient client = server.connect();
+			assertThat(client.readAll()).asString().isEqualTo("0\r\n");
+			verifyReason(server, EndReason.APPLICATION_CLOSED);
 		}
 	}
 
@@ -286,7 +295,7 @@ class PeerGoneTests {
 			server.server().stop();
 			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 				.extracting(SlotFreeEvent::getReason)
-				.isEqualTo(Reason.SERVER_STOPPED);
+				.isEqualTo(EndReason.SERVER_STOPPED);
 		}
 	}
 
@@ -299,12 +308,12 @@ class PeerGoneTests {
 			});
 			server.start();
 			assertThat(server.connect().isRefused()).isTrue();
-			verifyReason(server, Reason.REFUSED);
+			verifyReason(server, EndReason.REFUSED);
 		}
 	}
 
 	@Test
-	void theReasonIsTheTimeOutWhereTheAnswerComesAfterIt() {
+	void theReasonIsTheTimeoutWhereTheAnswerComesAfterIt() {
 		CompletableFuture<Integer> answer = new CompletableFuture<>();
 		try (TestServer server = TestServer.create(this.transport,
 				(builder) -> builder.slotTimeout(Duration.ofMillis(50)))) {
@@ -312,11 +321,11 @@ class PeerGoneTests {
 			server.start();
 			assertThat(server.connect().isRefused()).isTrue();
 			answer.complete(4);
-			verifyReason(server, Reason.SLOT_TIMEOUT);
+			verifyReason(server, EndReason.SLOT_TIMEOUT);
 		}
 	}
 
-	private static void verifyReason(TestServer server, Reason reason) {
+	private static void verifyReason(TestServer server, EndReason reason) {
 		TestServer.await("SlotFreeEvent",
 				() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 					.extracting(SlotFreeEvent::getReason)
@@ -413,7 +422,7 @@ class PeerGoneTests {
 	 */
 	enum Leave {
 
-		FIN(Reason.PEER_CLOSED) {
+		FIN(EndReason.PEER_CLOSED) {
 			@Override
 			void accept(TestClient client) {
 				finish(client);
@@ -421,14 +430,14 @@ class PeerGoneTests {
 			}
 		},
 
-		RST(Reason.PEER_RESET) {
+		RST(EndReason.PEER_RESET) {
 			@Override
 			void accept(TestClient client) {
 				client.reset();
 			}
 		},
 
-		KILOBYTE_AND_FIN(Reason.PEER_CLOSED) {
+		KILOBYTE_AND_FIN(EndReason.PEER_CLOSED) {
 			@Override
 			void accept(TestClient client) {
 				client.send(new byte[1024]);
@@ -436,23 +445,23 @@ class PeerGoneTests {
 			}
 		},
 
-		KILOBYTE_AND_RST(Reason.PEER_RESET) {
+		KILOBYTE_AND_RST(EndReason.PEER_RESET) {
 			@Override
 			void accept(TestClient client) {
 				client.send(new byte[1024]).reset();
 			}
 		},
 
-		HALF_CLOSE(Reason.PEER_CLOSED) {
+		HALF_CLOSE(EndReason.PEER_CLOSED) {
 			@Override
 			void accept(TestClient client) {
 				finish(client);
 			}
 		};
 
-		private final Reason reason;
+		private final EndReason reason;
 
-		Leave(Reason reason) {
+		Leave(EndReason reason) {
 			this.reason = reason;
 		}
 

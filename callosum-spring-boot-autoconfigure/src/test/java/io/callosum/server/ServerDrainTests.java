@@ -16,6 +16,7 @@
 
 package io.callosum.server;
 
+import java.io.UncheckedIOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -28,17 +29,23 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
-import org.junit.jupiter.api.AfterEach;
+import io.netty.channel.Channel;
+import io.netty.handler.codec.LineBasedFrameDecoder;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.reactivestreams.Publisher;
+import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-import io.callosum.server.SlotFreeEvent.Reason;
+import org.springframework.util.unit.DataSize;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -59,6 +66,7 @@ class ServerDrainTests {
 	 */
 	private static final Duration LATE = Duration.ofSeconds(10);
 
+	@AutoClose("shutdownNow")
 	private final ExecutorService executor = Executors.newCachedThreadPool();
 
 	private final WireTap tap = new WireTap();
@@ -67,11 +75,6 @@ class ServerDrainTests {
 
 	@Parameter
 	Transport transport;
-
-	@AfterEach
-	void shutDown() {
-		this.executor.shutdownNow();
-	}
 
 	@Test
 	void aHandlerThatIsAnsweringWritesItsAnswerWhole() {
@@ -86,20 +89,21 @@ class ServerDrainTests {
 			CompletableFuture<Duration> stop = stop(server, LONG);
 			Payload.verify(client.readAll(), answer);
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
-			verifyReasons(server, Reason.HANDLER_COMPLETED);
+			verifyReasons(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
 	@Test
-	void anIdleConnectionEndsAfterTheQuietPeriod() {
-		try (TestServer server = create((connection) -> connection.inbound().receive().then()).start()) {
+	void anIdleConnectionEndsAtOnce() {
+		try (TestServer server = create((connection) -> connection.inbound().receive().then(),
+				(builder) -> builder.shutdownQuietPeriod(LONG))
+			.start()) {
 			TestClient client = server.connect();
 			client.readSlot();
 			awaitHandled(1);
-			Duration duration = stop(server, LONG).join();
-			assertThat(duration).isBetween(QUIET_PERIOD, QUIET_PERIOD.plus(LATE));
+			assertThat(stop(server, LONG).join()).isLessThan(LATE);
 			assertThat(client.read()).isEqualTo(-1);
-			verifyReasons(server, Reason.HANDLER_COMPLETED);
+			verifyReasons(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -163,17 +167,17 @@ class ServerDrainTests {
 			assertThat(stop).succeedsWithin(LONG);
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1010)
 				.extracting(SlotFreeEvent::getReason)
-				.containsOnly(Reason.HANDLER_COMPLETED);
+				.containsOnly(EndReason.HANDLER_COMPLETED);
 		}
 	}
 
 	@Test
-	void aHandlerThatNeverCompletesIsClosedAtTheTimeOut() {
+	void aHandlerThatNeverCompletesIsClosedAtTheTimeout() {
 		try (TestServer server = create((connection) -> Mono.never()).start()) {
 			server.connect().readSlot();
 			awaitHandled(1);
 			assertThat(stop(server, Duration.ofMillis(1200)).join()).isBetween(Duration.ofMillis(1200), LATE);
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			verifyReasons(server, EndReason.SERVER_STOPPED);
 		}
 	}
 
@@ -186,7 +190,7 @@ class ServerDrainTests {
 			TestServer.await("the stop", () -> assertThat(server.events().of(ServerStoppingEvent.class)).hasSize(1));
 			server.server().stop();
 			assertThat(stop).succeedsWithin(LATE);
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			verifyReasons(server, EndReason.SERVER_STOPPED);
 		}
 	}
 
@@ -202,17 +206,185 @@ class ServerDrainTests {
 			assertThat(stop(server, LONG).join()).isLessThan(LATE);
 			assertThat(client.isRefused()).isTrue();
 			answer.complete(0);
-			TestServer.await("the slot", () -> verifyReasons(server, Reason.SERVER_STOPPED));
+			TestServer.await("the slot", () -> verifyReasons(server, EndReason.SERVER_STOPPED));
 		}
 	}
 
 	@Test
-	void aConnectionWhoseBytesAreDiscardedIsClosedAfterTheQuietPeriod() {
-		try (TestServer server = create(null).start()) {
+	void aPeerThatDribblesBytesThatAreDiscardedDoesNotDelayTheStop() {
+		AtomicBoolean over = new AtomicBoolean();
+		try (TestServer server = create(null, (builder) -> builder.shutdownQuietPeriod(LONG)).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			CompletableFuture<?> dribble = CompletableFuture.runAsync(() -> {
+				while (!over.get()) {
+					client.send("x");
+					Mono.delay(Duration.ofMillis(50)).block();
+				}
+			}, this.executor);
+			this.tap.awaitBytesRead(2);
+			assertThat(stop(server, LONG).join()).isLessThan(LATE);
+			over.set(true);
+			dribble.exceptionally((ex) -> null).join();
+			verifyReasons(server, EndReason.SERVER_STOPPED);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void clientsThatAskWithoutAPauseAreDrainedAfterTheirAnswer(boolean secure) {
+		AtomicInteger processed = new AtomicInteger();
+		AtomicInteger answered = new AtomicInteger();
+		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
+				(builder) -> builder.shutdownQuietPeriod(LONG)
+					.customizer(this.tap)
+					.connectionHandler(counting((connection) -> answering(connection, processed))))) {
+			server.start();
+			List<CompletableFuture<?>> clients = new ArrayList<>();
+			for (int i = 0; i < 50; i++) {
+				TestClient client = server.connect();
+				clients.add(CompletableFuture.runAsync(() -> ask(client, answered), this.executor));
+			}
+			awaitHandled(50);
+			TestServer.await("answers", () -> assertThat(answered).hasValueGreaterThan(200));
+			assertThat(stop(server, LONG).join()).isLessThan(LATE);
+			clients.forEach((client) -> assertThat(client).succeedsWithin(LATE));
+			assertThat(answered).hasValue(processed.get());
+			assertThat(server.warnings()).isEmpty();
+			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
+				.containsOnly(EndReason.HANDLER_COMPLETED);
+		}
+	}
+
+	private static void ask(TestClient client, AtomicInteger answered) {
+		client.readSlot();
+		for (int number = 0;; number++) {
+			try {
+				client.send("question " + number + "\n");
+			}
+			catch (UncheckedIOException ex) {
+				return;
+			}
+			String answer = client.readLine();
+			if (answer.isEmpty()) {
+				client.close();
+				return;
+			}
+			assertThat(answer).isEqualTo("question " + number + "\n");
+			answered.incrementAndGet();
+		}
+	}
+
+	private static Publisher<Void> answering(CallosumConnection connection, AtomicInteger processed) {
+		return connection.outbound()
+			.sendString(connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+				.receive()
+				.asString()
+				.concatMap((line) -> Mono.delay(Duration.ofMillis(20)).thenReturn(line + "\n"))
+				.doOnNext((answer) -> processed.incrementAndGet()))
+			.then();
+	}
+
+	@Test
+	void pipelinedRequestsThatHaveComeAreAnswered() {
+		AtomicInteger processed = new AtomicInteger();
+		try (TestServer server = create((connection) -> answering(connection, processed),
+				(builder) -> builder.shutdownQuietPeriod(LONG))
+			.start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			client.send("one\ntwo\nthree\n");
+			this.tap.awaitBytesRead(14);
+			assertThat(stop(server, LONG).join()).isLessThan(LATE);
+			assertThat(client.readAll()).asString().isEqualTo("one\ntwo\nthree\n");
+		}
+	}
+
+	@Test
+	void aRequestOfWhichAPartHasComeIsAnsweredToo() {
+		AtomicInteger processed = new AtomicInteger();
+		try (TestServer server = create((connection) -> answering(connection, processed),
+				(builder) -> builder.shutdownQuietPeriod(LONG))
+			.start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			assertThat(client.send("one\n").readLine()).isEqualTo("one\n");
+			client.send("tw");
+			this.tap.awaitBytesRead(6);
+			CompletableFuture<Duration> stop = stop(server, LONG);
+			TestServer.await("the stop", () -> assertThat(server.events().of(ServerStoppingEvent.class)).hasSize(1));
+			client.send("o\n");
+			assertThat(client.readAll()).asString().isEqualTo("two\n");
+			assertThat(stop.join()).isLessThan(LATE);
+		}
+	}
+
+	@Test
+	void theEndOfThePhaseIsLoggedAsAWarningWithTheNumberOfConnections() {
+		try (TestServer server = create((connection) -> connection.outbound()
+			.sendString(connection.inbound()
+				.receive()
+				.asString()
+				.thenMany(Flux.interval(QUIET_PERIOD.dividedBy(10)))
+				.map(String::valueOf))
+			.then()).start()) {
 			server.connect().readSlot();
-			TestServer.await("the listeners", () -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(1));
-			assertThat(stop(server, LONG).join()).isBetween(QUIET_PERIOD, QUIET_PERIOD.plus(LATE));
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			server.connect().readSlot();
+			awaitHandled(2);
+			stop(server, Duration.ofSeconds(1)).join();
+			assertThat(server.warnings()).singleElement().asString().contains("Closing 2 of 2 connections");
+		}
+	}
+
+	@Test
+	void aConnectionIsToldOfTheStopBeforeItDrains() {
+		try (TestServer server = create((connection) -> {
+			connection.draining().then(connection.outbound().sendString(Mono.just("bye")).then()).subscribe();
+			return connection.inbound().receive().then();
+		}).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			awaitHandled(1);
+			stop(server, LONG).join();
+			assertThat(client.readAll()).asString().isEqualTo("bye");
+		}
+	}
+
+	@Test
+	void aConnectionThatAsksDuringTheStopIsToldAtOnce() {
+		AtomicReference<CallosumConnection> accepted = new AtomicReference<>();
+		AtomicInteger told = new AtomicInteger();
+		try (TestServer server = create((connection) -> {
+			accepted.set(connection);
+			return Mono.never();
+		}).start()) {
+			server.connect().readSlot();
+			awaitHandled(1);
+			accepted.get().draining().subscribe(null, null, told::incrementAndGet);
+			CompletableFuture<Duration> stop = stop(server, LONG);
+			TestServer.await("the stop", () -> assertThat(told).hasValue(1));
+			accepted.get().draining().subscribe(null, null, told::incrementAndGet);
+			assertThat(told).hasValue(2);
+			server.server().stop();
+			stop.join();
+		}
+	}
+
+	@Test
+	void aConnectionThatEndsIsNotToldOfAStop() {
+		AtomicInteger told = new AtomicInteger();
+		try (TestServer server = create((connection) -> {
+			connection.draining().subscribe(null, null, told::incrementAndGet);
+			return connection.inbound().receive().then();
+		}).start()) {
+			TestClient client = server.connect();
+			client.readSlot();
+			awaitHandled(1);
+			client.close();
+			server.verifyNothingLeft();
+			server.server().stop();
+			assertThat(told).hasValue(0);
 		}
 	}
 
@@ -255,7 +427,7 @@ class ServerDrainTests {
 			assertThat(sink.end()).succeedsWithin(Duration.ofSeconds(30)).isNull();
 			assertThat(sink.received()).asString().isEqualTo("request");
 			assertThat(client.readAll()).asString().isEqualTo("last");
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			verifyReasons(server, EndReason.SERVER_STOPPED);
 		}
 	}
 
@@ -280,12 +452,12 @@ class ServerDrainTests {
 			assertThat(client.readAll()).asString().isEqualTo("last");
 			assertThat(sink.received()).asString().isEqualTo("request");
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			verifyReasons(server, EndReason.SERVER_STOPPED);
 		}
 	}
 
 	@Test
-	void aPeerThatKeepsSendingKeepsItsConnectionUntilTheTimeOut() {
+	void aPeerThatKeepsSendingKeepsItsConnectionUntilTheTimeout() {
 		Duration quietPeriod = Duration.ofSeconds(1);
 		Duration timeout = quietPeriod.multipliedBy(3);
 		Payload.Sink sink = new Payload.Sink();
@@ -311,7 +483,35 @@ class ServerDrainTests {
 				.isGreaterThanOrEqualTo(timeout.toNanos());
 			over.set(true);
 			sender.exceptionally((ex) -> null).join();
-			verifyReasons(server, Reason.SERVER_STOPPED);
+			verifyReasons(server, EndReason.SERVER_STOPPED);
+		}
+	}
+
+	@Test
+	void aRequestThatBeganBeforeTheSlotLineIsAwaited() throws InterruptedException {
+		CompletableFuture<Integer> slot = new CompletableFuture<>();
+		try (TestServer server = create((connection) -> connection.outbound()
+			.sendString(connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(100)))
+				.receive()
+				.asString()
+				.map((line) -> line + " too\n")), (builder) -> builder.shutdownQuietPeriod(LONG))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(slot, true)));
+			server.start();
+			TestClient client = server.connect().send("hel");
+			this.tap.awaitBytesRead(3);
+			slot.complete(0);
+			client.readSlot();
+			awaitHandled(1);
+			CallosumConnection connection = server.server().connections().iterator().next();
+			CompletableFuture<Duration> stop = stop(server, LONG);
+			connection.draining().block(LATE);
+			Channel channel = this.tap.openChannels().iterator().next();
+			channel.eventLoop().schedule(() -> {
+			}, 50, TimeUnit.MILLISECONDS).sync();
+			assertThat(client.send("lo\n").readLine()).isEqualTo("hello too\n");
+			assertThat(stop).succeedsWithin(LATE);
+			verifyReasons(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -331,7 +531,36 @@ class ServerDrainTests {
 			CompletableFuture<Duration> stop = stop(server, LONG);
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(50));
 			Payload.verify(sink.received(), bytes);
-			verifyReasons(server, Reason.HANDLER_COMPLETED);
+			verifyReasons(server, EndReason.HANDLER_COMPLETED);
+		}
+	}
+
+	@Test
+	void aPeerThatIsNotReadForWantOfRoomInTheBudgetIsNotQuiet() {
+		CompletableFuture<?> ask = new CompletableFuture<>();
+		Payload.Sink sink = new Payload.Sink();
+		try (TestServer server = create((connection) -> {
+			Flux<byte[]> inbound = connection.inbound().receive().asByteArray();
+			return (connection.slot() == 0) ? Mono.never()
+					: Mono.fromFuture(ask).thenMany(inbound.doOnNext(sink::onNext)).then();
+		}, (builder) -> builder.readAheadBudget(DataSize.ofBytes(1000))).start()) {
+			TestClient greedy = server.connect();
+			greedy.readSlot();
+			greedy.send(new byte[2000]);
+			this.tap.awaitBytesRead(2000);
+			byte[] bytes = Payload.of(10_000);
+			TestClient client = server.connect();
+			client.readSlot();
+			client.send(bytes);
+			this.tap.awaitBytesRead(2001);
+			awaitHandled(2);
+			CallosumConnection holder = server.server().connections().iterator().next();
+			CompletableFuture<Duration> stop = stop(server, LONG);
+			Mono.delay(QUIET_PERIOD.multipliedBy(5)).block();
+			holder.close();
+			ask.complete(null);
+			assertThat(stop).succeedsWithin(Duration.ofSeconds(50));
+			Payload.verify(sink.received(), bytes);
 		}
 	}
 
@@ -351,7 +580,7 @@ class ServerDrainTests {
 			claim.complete(null);
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
 			assertThat(sink.received()).asString().isEqualTo("request");
-			verifyReasons(server, Reason.HANDLER_COMPLETED);
+			verifyReasons(server, EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -389,7 +618,7 @@ class ServerDrainTests {
 		};
 	}
 
-	private static void verifyReasons(TestServer server, Reason... reasons) {
+	private static void verifyReasons(TestServer server, EndReason... reasons) {
 		assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
 			.containsExactly(reasons);
 	}

@@ -61,8 +61,6 @@ import reactor.core.scheduler.Schedulers;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpServer;
 
-import io.callosum.server.SlotFreeEvent.Reason;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -742,7 +740,7 @@ class ServerLifecycleTests {
 
 		void stop(CompletableFuture<Boolean> running) {
 			this.server.stop();
-			running.complete(this.server.events().isInUserCode() || Schedulers.isInNonBlockingThread());
+			running.complete(this.server.userCode().isInUserCode() || Schedulers.isInNonBlockingThread());
 		}
 
 	}

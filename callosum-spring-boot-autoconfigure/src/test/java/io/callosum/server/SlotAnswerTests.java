@@ -42,15 +42,15 @@ import io.netty.channel.Channel;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.publisher.TestPublisher;
-
-import io.callosum.server.SlotFreeEvent.Reason;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -169,7 +169,7 @@ class SlotAnswerTests {
 			attempts.add(() -> event.reject(new IllegalStateException()));
 		})) {
 			server.events().on(SlotRequestEvent.class, (event) -> attempts.forEach((attempt) -> {
-				assertThatIllegalStateException().isThrownBy(attempt::run).withMessageContaining("answered already");
+				assertThatIllegalStateException().isThrownBy(attempt::run).withMessageContaining("already answered");
 				failures.incrementAndGet();
 			}));
 			server.start();
@@ -424,14 +424,14 @@ class SlotAnswerTests {
 				.containsExactly("c1", "c2");
 			assertThat(server.events().of(SlotFreeEvent.class).get(0)).satisfies((event) -> {
 				assertThat(event.getSlot()).isEqualTo(9);
-				assertThat(event.getReason()).isEqualTo(Reason.REFUSED);
+				assertThat(event.getReason()).isEqualTo(EndReason.REFUSED);
 			});
 			assertThat(server.events().of(ConnectionEvent.class)).hasSize(1);
 		}
 	}
 
 	@Test
-	void aListenerThatThrowsAfterAHeldSlotWasAssignedRefusesWithOneErrorAndTheHolderKeepsIt() {
+	void aListenerThatThrowsAfterAssigningAHeldSlotLeavesItToItsHolder() {
 		RuntimeException cause = new RuntimeException("oops");
 		try (TestServer server = answering((event) -> event.assign(9))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
@@ -464,7 +464,7 @@ class SlotAnswerTests {
 	// Answers that come too late
 
 	@Test
-	void anAnswerAfterTheTimeOutIsFreedAtOnce() {
+	void anAnswerAfterTheTimeoutIsFreedAtOnce() {
 		TestPublisher<Integer> publisher = TestPublisher.create();
 		try (TestServer server = answering((builder) -> builder.slotTimeout(SHORT), (event) -> event.assign(publisher))
 			.start()) {
@@ -475,13 +475,13 @@ class SlotAnswerTests {
 			publisher.complete();
 			server.server().stop();
 			verifyOneError(server, "c1", (error) -> assertThat(error).isInstanceOf(TimeoutException.class));
-			verifyFreedUnused(server, 4, Reason.SLOT_TIMEOUT);
+			verifyFreedUnused(server, 4, EndReason.SLOT_TIMEOUT);
 			publisher.assertWasNotCancelled();
 		}
 	}
 
 	@Test
-	void aFailureAfterTheTimeOutIsNoSecondError() {
+	void aFailureAfterTheTimeoutIsNoSecondError() {
 		TestPublisher<Integer> publisher = TestPublisher.create();
 		try (TestServer server = answering((builder) -> builder.slotTimeout(SHORT), (event) -> event.assign(publisher))
 			.start()) {
@@ -505,7 +505,7 @@ class SlotAnswerTests {
 			publisher.next(4);
 			TestServer.await("free", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
 			server.server().stop();
-			verifyFreedUnused(server, 4, Reason.PEER_CLOSED);
+			verifyFreedUnused(server, 4, EndReason.PEER_CLOSED);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			publisher.assertWasNotCancelled();
 		}
@@ -559,14 +559,14 @@ class SlotAnswerTests {
 			publisher.next(4);
 			TestServer.await("free", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
 			TestServer.await("slots", () -> assertThat(server.server().connections()).isEmpty());
-			verifyFreedUnused(server, 4, Reason.SERVER_STOPPED);
+			verifyFreedUnused(server, 4, EndReason.SERVER_STOPPED);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			publisher.assertWasNotCancelled();
 		}
 	}
 
 	@Test
-	void aSlotThatTheAllocatorGivesAfterTheTimeOutIsReleasedOnce() {
+	void aSlotThatTheAllocatorGivesAfterTheTimeoutIsReleasedOnce() {
 		List<Integer> released = new CopyOnWriteArrayList<>();
 		try (TestServer server = TestServer.create(this.transport,
 				(builder) -> builder.slotTimeout(Duration.ofMillis(20)).slotAllocator(allocator((request) -> {
@@ -577,7 +577,7 @@ class SlotAnswerTests {
 			assertThat(server.connect().isRefused()).isTrue();
 			server.server().stop();
 			verifyOneError(server, "c1", (error) -> assertThat(error).isInstanceOf(TimeoutException.class));
-			verifyFreedUnused(server, 6, Reason.SLOT_TIMEOUT);
+			verifyFreedUnused(server, 6, EndReason.SLOT_TIMEOUT);
 			assertThat(released).containsExactly(6);
 		}
 	}
@@ -607,7 +607,7 @@ class SlotAnswerTests {
 			server.server().stop();
 			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
 			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
-				.satisfies((event) -> assertThat(event.getReason()).isIn(Reason.PEER_RESET, Reason.PEER_CLOSED));
+				.satisfies((event) -> assertThat(event.getReason()).isIn(EndReason.PEER_RESET, EndReason.PEER_CLOSED));
 			assertThat(released).containsExactly(6);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		}
@@ -616,49 +616,49 @@ class SlotAnswerTests {
 		}
 	}
 
-	@Test
-	void requestsAreRefusedWhileTooManyAnswersAreOverdueAndServedAgainWhenTheyHaveCome() {
-		int overdue = ServerRun.MAX_OVERDUE_ANSWERS + 1;
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void whileTooManyRequestsArePendingNobodyIsAskedForMore(boolean secure) {
+		int max = 20;
 		Queue<Sinks.One<Integer>> pending = new ConcurrentLinkedQueue<>();
 		AtomicBoolean answering = new AtomicBoolean();
-		try (TestServer server = answering((builder) -> builder.slotTimeout(Duration.ofMillis(50)), (event) -> {
-			if (!answering.get()) {
-				Sinks.One<Integer> sink = Sinks.one();
-				pending.add(sink);
-				event.assign(sink.asMono());
-			}
-		}).start()) {
-			for (int i = 0; i < overdue; i++) {
-				new TestClient(server.server().address()).close();
-				if (i % 1000 == 0) {
-					// Not faster than the server accepts, or the system drops some
-					int soFar = i;
-					TestServer.await("requests", () -> assertThat(pending).hasSizeGreaterThan(soFar));
+		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
+				(builder) -> builder.slotTimeout(Duration.ofMillis(50)).maxPendingSlotRequests(max))) {
+			server.events().on(SlotRequestEvent.class, (event) -> {
+				if (!answering.get()) {
+					Sinks.One<Integer> sink = Sinks.one();
+					pending.add(sink);
+					event.assign(sink.asMono());
+				}
+			});
+			server.start();
+			for (int i = 0; i < max; i++) {
+				// Their peers have left, or are given up at the timeout
+				TestClient client = server.connect();
+				int requests = i + 1;
+				TestServer.await("the request", () -> assertThat(pending).hasSize(requests));
+				if (i % 2 == 0) {
+					client.close();
 				}
 			}
-			TestServer.await("requests", () -> assertThat(pending).hasSize(overdue));
-			TestServer.await("answers to be overdue", () -> assertThat(server.connect().readAll()).isEmpty());
+			TestServer.await("timeouts", () -> assertThat(server.measured("slotRequestOverdue")).isEqualTo(max));
 			answering.set(true);
-			TestServer.await("a refusal", () -> {
-				TestClient client = server.connect();
-				assertThat(client.isRefused()).isTrue();
-				assertThat(server.events().of(ServerErrorEvent.class))
-					.anySatisfy((event) -> assertThat(event.getError()).isInstanceOf(IllegalStateException.class)
-						.hasMessageContaining("10000 slot requests are overdue"));
-			});
+			for (int i = 0; i < 5; i++) {
+				assertThat(server.connect().isRefused()).isTrue();
+			}
+			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(max);
+			assertThat(server.warnings()).filteredOn((line) -> line.contains("max-pending-slot-requests")).hasSize(1);
 			int slot = 100;
 			for (Sinks.One<Integer> sink : pending) {
 				sink.tryEmitValue(slot++);
 			}
-			int answered = slot - 100;
 			TestServer.await("late slots to be free",
-					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSizeGreaterThanOrEqualTo(answered));
-			TestServer.await("a slot", () -> assertThat(server.connect().readLine()).isEqualTo("0\r\n"));
+					() -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(max));
+			assertThat(server.connect().readLine()).isEqualTo("0\r\n");
 			server.server().stop();
-			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getSlot)
-				.filteredOn((freed) -> freed >= 100)
-				.doesNotHaveDuplicates()
-				.hasSize(answered);
+			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(max + 1);
+			assertThat(server.events().of(ServerErrorEvent.class))
+				.allSatisfy((event) -> assertThat(event.getError()).isInstanceOf(TimeoutException.class));
 		}
 	}
 
@@ -682,7 +682,7 @@ class SlotAnswerTests {
 	}
 
 	@Test
-	void anAnswerThatWaitsForASlotLongerThanItsTimeOutIsRefusedAndFreedLater() throws Exception {
+	void anAnswerThatWaitsForASlotLongerThanItsTimeoutIsRefusedAndFreedLater() throws Exception {
 		try (Ending ending = new Ending(Duration.ofSeconds(3))) {
 			TestClient next = ending.connectAndWait();
 			assertThat(next.isRefused()).isTrue();
@@ -694,7 +694,7 @@ class SlotAnswerTests {
 			ending.server.server().stop();
 			verifyOneError(ending.server, "c2", (error) -> assertThat(error).isInstanceOf(TimeoutException.class));
 			assertThat(ending.server.events().of(SlotFreeEvent.class).get(1).getReason())
-				.isEqualTo(Reason.SLOT_TIMEOUT);
+				.isEqualTo(EndReason.SLOT_TIMEOUT);
 		}
 	}
 
@@ -708,7 +708,8 @@ class SlotAnswerTests {
 					() -> assertThat(ending.calls).containsExactly("free c1", "freed c1", "free c2", "freed c2"));
 			ending.server.server().stop();
 			assertThat(ending.server.events().of(ServerErrorEvent.class)).isEmpty();
-			assertThat(ending.server.events().of(SlotFreeEvent.class).get(1).getReason()).isEqualTo(Reason.PEER_CLOSED);
+			assertThat(ending.server.events().of(SlotFreeEvent.class).get(1).getReason())
+				.isEqualTo(EndReason.PEER_CLOSED);
 		}
 	}
 
@@ -825,7 +826,7 @@ class SlotAnswerTests {
 		assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 	}
 
-	private static void verifyFreedUnused(TestServer server, int slot, Reason reason) {
+	private static void verifyFreedUnused(TestServer server, int slot, EndReason reason) {
 		assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
 		assertThat(server.events().of(SlotFreeEvent.class)).singleElement().satisfies((event) -> {
 			assertThat(event.getSlot()).isEqualTo(slot);

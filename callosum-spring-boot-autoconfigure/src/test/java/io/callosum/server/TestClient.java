@@ -31,7 +31,7 @@ import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLSocket;
 
 /**
- * A blocking client with generous time-outs.
+ * A blocking client with generous timeouts.
  */
 public final class TestClient implements AutoCloseable {
 
@@ -46,6 +46,13 @@ public final class TestClient implements AutoCloseable {
 
 	public TestClient(InetSocketAddress server) {
 		this(server, new Socket());
+	}
+
+	/**
+	 * Connect to a port of the loopback interface.
+	 */
+	public TestClient(int port) {
+		this(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
 	}
 
 	/**
@@ -90,6 +97,19 @@ public final class TestClient implements AutoCloseable {
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
+		}
+	}
+
+	/**
+	 * Return whether a server listens on a port of the loopback interface.
+	 */
+	public static boolean canConnect(int port) {
+		try (Socket socket = new Socket()) {
+			socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), TIMEOUT_MILLIS);
+			return true;
+		}
+		catch (IOException ex) {
+			return false;
 		}
 	}
 

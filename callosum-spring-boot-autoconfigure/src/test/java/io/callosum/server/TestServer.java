@@ -87,15 +87,22 @@ public final class TestServer implements AutoCloseable {
 			TestTls.secure(builder);
 		}
 		builder = customizer.apply(this.invariants.watch(builder));
-		this.secure = builder.sslProviders != null;
-		if (!builder.allowedAddresses.isEmpty()) {
+		this.secure = builder.draft.sslProviders != null;
+		if (!builder.draft.allowedAddresses.isEmpty()) {
 			expectNobodyNext();
 		}
-		if (builder.loopResources != null) {
+		if (builder.draft.loopResources != null) {
 			this.invariants.loopsOutliveTheServer();
 		}
-		this.server = builder.metricsRecorder(this.invariants.counting(builder.metricsRecorder)).build();
+		this.server = builder.metricsRecorder(this.invariants.counting(builder.draft.metricsRecorder)).build();
 		this.events.on(ServerStoppedEvent.class, (event) -> this.leftByStop.putAll(this.invariants.left(this.server)));
+	}
+
+	/**
+	 * Return the type of which there is one object for each connection that is not over.
+	 */
+	public static Class<?> connectionType() {
+		return ServerConnection.class;
 	}
 
 	/**

@@ -44,6 +44,7 @@ import javax.net.ssl.X509ExtendedKeyManager;
 
 import io.netty.handler.ssl.ClientAuth;
 import io.netty.handler.ssl.SslContextBuilder;
+import io.netty.handler.ssl.util.InsecureTrustManagerFactory;
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
 import reactor.netty.tcp.SslProvider;
@@ -56,11 +57,11 @@ public final class TestTls {
 
 	public static final X509Bundle AUTHORITY = authority("Right");
 
-	public static final X509Bundle SERVER = issue("server", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle SERVER = issue("server", AUTHORITY);
 
-	public static final X509Bundle OTHER_SERVER = issue("other", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle OTHER_SERVER = issue("other", AUTHORITY);
 
-	public static final X509Bundle CLIENT = issue("client", AUTHORITY, UnaryOperator.identity());
+	public static final X509Bundle CLIENT = issue("client", AUTHORITY);
 
 	public static final X509Bundle EXPIRED_CLIENT = issue("expired", AUTHORITY,
 			(builder) -> builder.notBefore(Instant.now().minus(Duration.ofDays(2)))
@@ -69,14 +70,14 @@ public final class TestTls {
 	/**
 	 * A client that another authority vouches for.
 	 */
-	public static final X509Bundle WRONG_CLIENT = issue("wrong", authority("Wrong"), UnaryOperator.identity());
+	public static final X509Bundle WRONG_CLIENT = issue("wrong", authority("Wrong"));
 
 	private static final SSLContext CONTEXT = context(null);
 
 	private TestTls() {
 	}
 
-	private static X509Bundle authority(String name) {
+	public static X509Bundle authority(String name) {
 		try {
 			return new CertificateBuilder().ecp256()
 				.subject("CN=" + name)
@@ -88,7 +89,11 @@ public final class TestTls {
 		}
 	}
 
-	private static X509Bundle issue(String name, X509Bundle authority, UnaryOperator<CertificateBuilder> customizer) {
+	public static X509Bundle issue(String name, X509Bundle authority) {
+		return issue(name, authority, UnaryOperator.identity());
+	}
+
+	public static X509Bundle issue(String name, X509Bundle authority, UnaryOperator<CertificateBuilder> customizer) {
 		try {
 			return customizer.apply(new CertificateBuilder().ecp256().subject("CN=" + name)).buildIssuedBy(authority);
 		}
@@ -120,7 +125,7 @@ public final class TestTls {
 
 	public static CallosumServer.Builder secure(CallosumServer.Builder builder, ClientAuth clientAuth) {
 		SslProvider provider = provider(SERVER, clientAuth);
-		return builder.sslProviders((name) -> provider);
+		return builder.sslProvider(() -> provider);
 	}
 
 	private static SSLContext context(X509Bundle certificate) {
@@ -140,6 +145,20 @@ public final class TestTls {
 	 */
 	public static SSLSocket socket() {
 		return socket(null);
+	}
+
+	/**
+	 * Return a client's socket that accepts every certificate, and is not connected yet.
+	 */
+	public static SSLSocket socketThatTrustsAll() {
+		try {
+			SSLContext context = SSLContext.getInstance("TLS");
+			context.init(null, InsecureTrustManagerFactory.INSTANCE.getTrustManagers(), null);
+			return (SSLSocket) context.getSocketFactory().createSocket();
+		}
+		catch (GeneralSecurityException | IOException ex) {
+			throw new IllegalStateException(ex);
+		}
 	}
 
 	public static SSLSocket socket(X509Bundle certificate, String... protocols) {
@@ -217,7 +236,21 @@ public final class TestTls {
 	 * Return the first message of a client.
 	 */
 	public static byte[] clientHello() {
+		return clientHello(context(null).createSSLEngine());
+	}
+
+	/**
+	 * Return the first message of a client that asks for a server by its name.
+	 */
+	public static byte[] clientHello(String serverName) {
 		SSLEngine engine = context(null).createSSLEngine();
+		SSLParameters parameters = engine.getSSLParameters();
+		parameters.setServerNames(List.of(new SNIHostName(serverName)));
+		engine.setSSLParameters(parameters);
+		return clientHello(engine);
+	}
+
+	private static byte[] clientHello(SSLEngine engine) {
 		engine.setUseClientMode(true);
 		ByteBuffer message = ByteBuffer.allocate(engine.getSession().getPacketBufferSize());
 		try {

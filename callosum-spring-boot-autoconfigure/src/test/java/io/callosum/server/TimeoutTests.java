@@ -39,8 +39,6 @@ import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 
-import io.callosum.server.SlotFreeEvent.Reason;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
@@ -73,7 +71,7 @@ class TimeoutTests {
 			assertThat(client.readLine()).isEqualTo("0\r\n");
 			assertThat(client.read()).isEqualTo(-1);
 			assertThat(System.nanoTime() - start).isBetween(TIMEOUT.toNanos(), TIMEOUT.multipliedBy(5).toNanos());
-			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			verifyEnd(server, EndReason.IDLE_TIMEOUT);
 			assertThat(server.warnings()).isEmpty();
 		}
 	}
@@ -88,7 +86,7 @@ class TimeoutTests {
 			assertThat(client.readSlot()).isZero();
 			client.send(new byte[200_000]);
 			assertThat(client.isRefused()).isTrue();
-			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			verifyEnd(server, EndReason.IDLE_TIMEOUT);
 		}
 	}
 
@@ -102,7 +100,7 @@ class TimeoutTests {
 				client.send("x");
 				return server.server().connections().size() == 1;
 			});
-			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			verifyEnd(server, EndReason.IDLE_TIMEOUT);
 		}
 	}
 
@@ -186,7 +184,7 @@ class TimeoutTests {
 					}))))
 			.start()) {
 			assertThat(server.connect().readSlot()).isZero();
-			verifyEnd(server, Reason.IDLE_TIMEOUT);
+			verifyEnd(server, EndReason.IDLE_TIMEOUT);
 			assertThat(System.nanoTime() - written.get()).isGreaterThanOrEqualTo(idleTimeout.toNanos());
 		}
 	}
@@ -206,7 +204,7 @@ class TimeoutTests {
 	void aPeerThatStopsToReadIsClosedAtTheTimeout(boolean tls) {
 		try (TestServer server = writing(tls, (builder) -> builder.connectionHandler(this::sendLargeMessage)).start()) {
 			assertThat(connect(server, tls).readSlot()).isZero();
-			verifyEnd(server, Reason.WRITE_TIMEOUT);
+			verifyEnd(server, EndReason.WRITE_TIMEOUT);
 			assertThat(server.warnings()).isEmpty();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 		}
@@ -218,7 +216,7 @@ class TimeoutTests {
 				(builder) -> builder.connectionHandler((connection) -> sendWithoutWaiting(connection, 100_000)))
 			.start()) {
 			assertThat(server.connect().readSlot()).isZero();
-			verifyEnd(server, Reason.WRITE_TIMEOUT);
+			verifyEnd(server, EndReason.WRITE_TIMEOUT);
 		}
 	}
 
@@ -229,7 +227,7 @@ class TimeoutTests {
 					(connection) -> connection.channel().pipeline().addFirst(new FlushConsolidationHandler(256, true))))
 			.connectionHandler((connection) -> sendWithoutWaiting(connection, 200_000))).start()) {
 			assertThat(server.connect().readSlot()).isZero();
-			verifyEnd(server, Reason.WRITE_TIMEOUT);
+			verifyEnd(server, EndReason.WRITE_TIMEOUT);
 		}
 	}
 
@@ -312,7 +310,7 @@ class TimeoutTests {
 			.until(() -> server.server().connections().size() == 1);
 	}
 
-	private static void verifyEnd(TestServer server, Reason reason) {
+	private static void verifyEnd(TestServer server, EndReason reason) {
 		TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
 		assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(reason);
 		server.verifyNothingLeft();

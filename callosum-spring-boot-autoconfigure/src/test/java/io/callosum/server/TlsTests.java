@@ -16,6 +16,9 @@
 
 package io.callosum.server;
 
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.util.HexFormat;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.Socket;
@@ -54,8 +57,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.netty.tcp.SslProvider;
-
-import io.callosum.server.SlotFreeEvent.Reason;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -216,6 +217,28 @@ class TlsTests {
 		}
 	}
 
+	@Test
+	void aServerNameThatJavaTakesForIllegalIsRefusedAndNoError() {
+		byte[] hello = TestTls.clientHello("my-service.internal");
+		int dash = new String(hello, StandardCharsets.ISO_8859_1).indexOf("my-service") + 2;
+		hello[dash] = '_';
+		RecordedMetrics metrics = new RecordedMetrics();
+		try (TestServer server = TestServer
+			.create(this.transport, (builder) -> TestTls.secure(builder.metricsRecorder(metrics)))
+			.start()) {
+			for (int i = 0; i < 3; i++) {
+				TestClient client = server.connect();
+				client.send(hello);
+				// A fatal alert, then the end
+				assertThat(client.readAll()).startsWith(21, 3);
+			}
+			TestServer.await("the refusals", () -> assertThat(metrics.refused).hasSize(3));
+			assertThat(metrics.refused).containsOnly(RefusalReason.HANDSHAKE_FAILED);
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			verifyLog(server, 0);
+		}
+	}
+
 	// Handshakes that stall
 
 	@Test
@@ -370,6 +393,42 @@ class TlsTests {
 	}
 
 	@Test
+	void nothingOfAPlainClientIsLoggedOrInAnEvent() {
+		String secret = "AUTH secret";
+		String hex = HexFormat.of().formatHex(secret.getBytes(StandardCharsets.US_ASCII));
+		try (TestServer server = secure().start()) {
+			server.connect().send(secret).readAll();
+			TestServer.await("error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
+			assertThat(printStackTrace(server.events().of(ServerErrorEvent.class).get(0).getError()))
+				.contains("something other than TLS")
+				.doesNotContain(secret, hex);
+			server.server().stop();
+			assertThat(server.logged(Level.TRACE)).noneMatch((line) -> line.contains(secret) || line.contains(hex));
+		}
+	}
+
+	@Test
+	void nothingOfAClientThatStopsSpeakingTlsIsLoggedOrInAnEvent() throws IOException {
+		String secret = "AUTH secret";
+		String hex = HexFormat.of().formatHex(secret.getBytes(StandardCharsets.US_ASCII));
+		try (TestServer server = secure(
+				(builder) -> builder.connectionHandler((connection) -> connection.inbound().receive().then()))
+			.start()) {
+			try (Socket socket = new Socket()) {
+				socket.connect(server.server().address());
+				SSLSocket tls = TestTls.layeredSocket(socket);
+				assertThat(tls.getInputStream().read()).isEqualTo('0');
+				socket.getOutputStream().write(secret.getBytes(StandardCharsets.US_ASCII));
+				TestServer.await("error", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(1));
+			}
+			assertThat(printStackTrace(server.events().of(ServerErrorEvent.class).get(0).getError()))
+				.doesNotContain(secret, hex);
+			server.server().stop();
+			assertThat(server.logged(Level.TRACE)).noneMatch((line) -> line.contains(secret) || line.contains(hex));
+		}
+	}
+
+	@Test
 	void aTlsClientOnAPlainServerEndsCleanly() throws IOException {
 		try (TestServer server = TestServer.create(this.transport).start()) {
 			for (int i = 0; i < 5; i++) {
@@ -469,7 +528,7 @@ class TlsTests {
 			client.close();
 			server.verifyNothingLeft();
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
-				.containsExactly(Reason.HANDLER_COMPLETED);
+				.containsExactly(EndReason.HANDLER_COMPLETED);
 		}
 	}
 
@@ -489,12 +548,12 @@ class TlsTests {
 
 	@Test
 	void aCloseDoesNotWaitForAPeerThatDoesNotRead() {
-		verifyClosed((server, connection) -> connection.close(), Reason.APPLICATION_CLOSED);
+		verifyClosed((server, connection) -> connection.close(), EndReason.APPLICATION_CLOSED);
 	}
 
 	@Test
 	void aStopDoesNotWaitForAPeerThatDoesNotRead() {
-		verifyClosed((server, connection) -> server.server.stop(), Reason.SERVER_STOPPED);
+		verifyClosed((server, connection) -> server.server.stop(), EndReason.SERVER_STOPPED);
 	}
 
 	@Test
@@ -506,10 +565,10 @@ class TlsTests {
 			catch (IOException ex) {
 				throw new IllegalStateException(ex);
 			}
-		}, Reason.PEER_CLOSED);
+		}, EndReason.PEER_CLOSED);
 	}
 
-	private void verifyClosed(BiConsumer<Closing, CallosumConnection> close, Reason reason) {
+	private void verifyClosed(BiConsumer<Closing, CallosumConnection> close, EndReason reason) {
 		// Netty's patience with such a peer, which is 3 s and hard to tell from a busy
 		// machine
 		SslProvider patient = SslProvider.addHandlerConfigurator(TestTls.provider(TestTls.SERVER, ClientAuth.NONE),
@@ -577,7 +636,7 @@ class TlsTests {
 			client.send("bye");
 			socket.shutdownOutput();
 			TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
-			assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(Reason.PEER_CLOSED);
+			assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(EndReason.PEER_CLOSED);
 			assertThat(String.join("", received)).isEqualTo("bye");
 			verifyLog(server, 0);
 		}
@@ -593,7 +652,8 @@ class TlsTests {
 			assertThat(client.readSlot()).isZero();
 			raw.getOutputStream().write("garbage, garbage, garbage".getBytes(StandardCharsets.US_ASCII));
 			TestServer.await("SlotFreeEvent", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
-			assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason()).isEqualTo(Reason.CONNECTION_FAILED);
+			assertThat(server.events().of(SlotFreeEvent.class).get(0).getReason())
+				.isEqualTo(EndReason.CONNECTION_FAILED);
 			verifyLog(server, 0);
 		}
 	}
@@ -631,6 +691,12 @@ class TlsTests {
 			this.refused.add(reason);
 		}
 
+	}
+
+	private static String printStackTrace(Throwable error) {
+		StringWriter writer = new StringWriter();
+		error.printStackTrace(new PrintWriter(writer));
+		return writer.toString();
 	}
 
 }

@@ -49,6 +49,8 @@ public final class WireTap implements CallosumTcpServerCustomizer {
 
 	private final AtomicLong capacityRead = new AtomicLong();
 
+	private final AtomicInteger largestRead = new AtomicInteger();
+
 	private final List<String> outbound = new CopyOnWriteArrayList<>();
 
 	private boolean recordOutbound;
@@ -89,6 +91,10 @@ public final class WireTap implements CallosumTcpServerCustomizer {
 
 	public int messagesRead() {
 		return this.messagesRead.get();
+	}
+
+	public int largestRead() {
+		return this.largestRead.get();
 	}
 
 	public long capacityRead() {
@@ -142,6 +148,7 @@ public final class WireTap implements CallosumTcpServerCustomizer {
 			if (message instanceof ByteBuf buffer) {
 				WireTap.this.messagesRead.incrementAndGet();
 				WireTap.this.capacityRead.addAndGet(buffer.capacity());
+				WireTap.this.largestRead.accumulateAndGet(buffer.capacity(), Math::max);
 				WireTap.this.bytesRead.addAndGet(buffer.readableBytes());
 			}
 			ctx.fireChannelRead(message);

@@ -38,7 +38,10 @@ import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.context.annotation.Scope;
+import org.springframework.core.env.Environment;
 
+import io.callosum.autoconfigure.MapPropertyKeys;
+import io.callosum.server.BlockingConnectionHandler;
 import io.callosum.server.CallosumMetricsRecorder;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
@@ -71,13 +74,15 @@ public final class CallosumServerAutoConfiguration {
 	}
 
 	/**
-	 * One for all builders, as bundles never forget who wants to know of their updates.
-	 * Lazy, as it is for TLS only.
+	 * Shared by all builders, because a bundle's update handlers cannot be removed. Lazy,
+	 * because only TLS needs it.
 	 */
 	@Bean
 	@Lazy
-	ServerSslProviders callosumServerSslProviders(CallosumServerProperties properties,
+	ServerSslProviders callosumServerSslProviders(CallosumServerProperties properties, Environment environment,
 			ObjectProvider<SslBundles> bundles) {
+		MapPropertyKeys.verify(environment, ServerSslProviders.SERVER_NAME_BUNDLES,
+				properties.getSsl().getServerNameBundles().keySet());
 		return new ServerSslProviders(properties.getSsl(),
 				bundles.getIfAvailable(() -> new DefaultSslBundleRegistry()));
 	}
@@ -87,21 +92,34 @@ public final class CallosumServerAutoConfiguration {
 	@ConditionalOnMissingBean(search = SearchStrategy.CURRENT)
 	CallosumServer.Builder callosumServerBuilder(CallosumServerProperties properties,
 			ApplicationContext applicationContext, SlotAllocator slotAllocator,
-			ObjectProvider<ConnectionHandler> connectionHandler, ObjectProvider<LoopResources> loopResources,
-			ObjectProvider<CallosumMetricsRecorder> metricsRecorder,
+			ObjectProvider<ConnectionHandler> connectionHandler,
+			ObjectProvider<BlockingConnectionHandler> blockingConnectionHandler,
+			ObjectProvider<LoopResources> loopResources, ObjectProvider<CallosumMetricsRecorder> metricsRecorder,
 			ObjectProvider<CallosumTcpServerCustomizer> customizers, ObjectProvider<ServerSslProviders> sslProviders) {
 		CallosumServer.Builder builder = CallosumServer.builder();
-		new CallosumServerPropertiesMapper(properties, applicationContext).applyTo(builder);
+		CallosumServerPropertiesMapper mapper = new CallosumServerPropertiesMapper(properties, applicationContext);
+		mapper.applyTo(builder);
 		if (ServerSslProviders.isEnabled(properties.getSsl())) {
-			builder.sslProviders(sslProviders.getObject());
+			sslProviders.getObject().applyTo(builder);
 		}
 		builder.eventPublisher(applicationContext);
 		builder.slotAllocator(slotAllocator);
+		verifyOneKindOfHandler(applicationContext);
 		connectionHandler.ifAvailable(builder::connectionHandler);
+		blockingConnectionHandler
+			.ifAvailable((handler) -> builder.blockingConnectionHandler(handler, mapper.blockingHandlerExecutor()));
 		loopResources.ifAvailable(builder::loopResources);
 		metricsRecorder.ifAvailable(builder::metricsRecorder);
 		customizers.orderedStream().forEach(builder::customizer);
 		return builder;
+	}
+
+	private static void verifyOneKindOfHandler(ApplicationContext context) {
+		String[] handlers = context.getBeanNamesForType(ConnectionHandler.class);
+		String[] blockingHandlers = context.getBeanNamesForType(BlockingConnectionHandler.class);
+		if (handlers.length > 0 && blockingHandlers.length > 0) {
+			throw new ConflictingHandlersException(handlers[0], blockingHandlers[0]);
+		}
 	}
 
 	@Bean
@@ -110,8 +128,8 @@ public final class CallosumServerAutoConfiguration {
 		return builder.build();
 	}
 
-	// From here on only for a server of this context: one of a parent, which a child
-	// context shares, must not end with the child
+	// The following beans are for a server of this context only: one of a parent, which a
+	// child context shares, must not end with the child
 
 	@Bean
 	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
@@ -121,8 +139,9 @@ public final class CallosumServerAutoConfiguration {
 
 	@Bean
 	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)
-	ServerStartStopLifecycle callosumServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort) {
-		return new ServerStartStopLifecycle(server, localPort);
+	ServerStartStopLifecycle callosumServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort,
+			ApplicationContext context) {
+		return new ServerStartStopLifecycle(server, localPort, new SlotRequestListenerVerifier(context));
 	}
 
 	@Bean
@@ -133,7 +152,7 @@ public final class CallosumServerAutoConfiguration {
 	}
 
 	/**
-	 * The context of a web application does this by itself.
+	 * The context of a web application does this itself.
 	 */
 	@Bean
 	@ConditionalOnNotWebApplication

@@ -25,6 +25,10 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.boot.context.properties.ConfigurationProperties;
+import org.springframework.boot.context.properties.NestedConfigurationProperty;
+import org.springframework.util.unit.DataSize;
+
+import io.callosum.autoconfigure.KeepAliveProperties;
 
 /**
  * Configuration properties of the Callosum server.
@@ -41,84 +45,124 @@ public class CallosumServerProperties {
 	private boolean enabled = true;
 
 	/**
-	 * Host name or address to listen on. Every address of the machine if not set.
+	 * Host name or address to listen on. If not set, the server listens on every address.
 	 */
 	private @Nullable String host;
 
 	/**
-	 * Port to listen on. 0 for any that is free.
+	 * Port to listen on. Use 0 for any free port.
 	 */
 	private int port = 4040;
 
 	/**
-	 * How many connections may wait to be accepted. The system may cap it.
+	 * Maximum number of connections that wait to be accepted. The operating system may
+	 * impose a lower limit.
 	 */
 	private int backlog = 4096;
 
 	/**
-	 * How many connections may be open at once. More are closed as soon as they are
-	 * accepted. No limit if not set.
+	 * Maximum number of open connections. Further connections are closed as soon as they
+	 * are accepted. No limit if not set.
 	 */
 	private @Nullable Integer maxConnections;
 
 	/**
-	 * How many connections of one IP address may be open at once. More are closed as soon
-	 * as they are accepted. No limit if not set.
+	 * Maximum number of open connections per remote IP address, or per /64 network for
+	 * IPv6. Further connections are closed as soon as they are accepted. No limit if not
+	 * set.
 	 */
 	private @Nullable Integer maxConnectionsPerAddress;
 
 	/**
-	 * IP addresses, or ranges of them in CIDR notation, that may connect. Connections of
-	 * others are closed as soon as they are accepted. Every address if not set.
+	 * Maximum number of unanswered slot requests, including those of peers that have
+	 * left. Further connections are closed as soon as they are accepted.
+	 */
+	private int maxPendingSlotRequests = 10_000;
+
+	/**
+	 * Maximum memory per connection for received bytes that the application has not
+	 * requested yet. While there is room, a peer that leaves is noticed at once.
+	 */
+	private DataSize readAhead = DataSize.ofKilobytes(16);
+
+	/**
+	 * Maximum memory of all connections together for received bytes that the application
+	 * has not requested yet. A quarter of the direct memory that Netty may use if not
+	 * set.
+	 */
+	private @Nullable DataSize readAheadBudget;
+
+	/**
+	 * IP addresses or CIDR ranges that may connect. Connections from other addresses are
+	 * closed as soon as they are accepted. Every address may connect if not set.
 	 */
 	private List<String> allowedAddresses = new ArrayList<>();
 
 	/**
-	 * How long a connection may wait for its slot until it is refused.
+	 * How many connections the server draws, relative to other servers. A server with
+	 * weight 2 settles at twice as many as one with weight 1.
+	 */
+	private double weight = 1;
+
+	/**
+	 * How long after the start the weight grows, from a tenth to its full value, so that
+	 * a cold JVM receives its share of the connections gradually. No warm-up if not set.
+	 */
+	private @Nullable Duration warmUp;
+
+	/**
+	 * How long a connection may wait for its slot before it is refused.
 	 */
 	private Duration slotTimeout = Duration.ofSeconds(10);
 
 	/**
-	 * How long no byte may go either way until a connection is closed. No limit if not
-	 * set.
+	 * How long a connection may stay open without a byte in either direction. No limit if
+	 * not set.
 	 */
 	private @Nullable Duration idleTimeout;
 
 	/**
-	 * How long bytes may wait to be written without any progress, because the peer does
-	 * not read, until a connection is closed. No limit if not set.
+	 * How long queued bytes may make no progress, because the peer does not read, before
+	 * the connection is closed. No limit if not set.
 	 */
 	private @Nullable Duration writeTimeout;
 
-	private final KeepAlive keepAlive = new KeepAlive();
+	/**
+	 * How long a connection handler may continue after its peer has closed the connection
+	 * and all bytes that the peer sent have been delivered.
+	 */
+	private Duration completionTimeout = Duration.ofSeconds(10);
+
+	@NestedConfigurationProperty
+	private final KeepAliveProperties keepAlive = new KeepAliveProperties();
 
 	private final Ssl ssl = new Ssl();
 
 	/**
-	 * Where listeners of a connection's events, the slot allocator and the connection
-	 * handler are called, 'event-loop' or 'task-executor'.
+	 * Where event listeners, the slot allocator and the connection handler are called:
+	 * 'event-loop' or 'task-executor'.
 	 */
 	private ListenerExecution listenerExecution = ListenerExecution.EVENT_LOOP;
 
 	/**
-	 * How open connections end when the application stops, 'graceful' or 'immediate'.
+	 * How open connections end when the application stops: 'graceful' or 'immediate'.
 	 */
 	private Shutdown shutdown = Shutdown.GRACEFUL;
 
 	/**
-	 * How long a peer must have sent nothing until its connection is ended by a graceful
-	 * shutdown.
+	 * How long a peer must have sent nothing before a graceful shutdown ends its
+	 * connection. Connections between two messages end at once.
 	 */
 	private Duration shutdownQuietPeriod = Duration.ofSeconds(1);
 
 	/**
-	 * Number of event loops that serve the connections. One per processor, and four at
-	 * least, if not set. Has no effect if there is a LoopResources bean.
+	 * Number of event loop threads that serve the connections. One per processor, but at
+	 * least four, if not set. Ignored if there is a LoopResources bean.
 	 */
 	private @Nullable Integer workerThreads;
 
 	/**
-	 * Whether to use a native transport, such as epoll, where there is one.
+	 * Whether to use a native transport, such as epoll, if one is available.
 	 */
 	private boolean nativeTransport = true;
 
@@ -172,12 +216,52 @@ public class CallosumServerProperties {
 		this.maxConnectionsPerAddress = maxConnectionsPerAddress;
 	}
 
+	public int getMaxPendingSlotRequests() {
+		return this.maxPendingSlotRequests;
+	}
+
+	public void setMaxPendingSlotRequests(int maxPendingSlotRequests) {
+		this.maxPendingSlotRequests = maxPendingSlotRequests;
+	}
+
+	public DataSize getReadAhead() {
+		return this.readAhead;
+	}
+
+	public void setReadAhead(DataSize readAhead) {
+		this.readAhead = readAhead;
+	}
+
+	public @Nullable DataSize getReadAheadBudget() {
+		return this.readAheadBudget;
+	}
+
+	public void setReadAheadBudget(@Nullable DataSize readAheadBudget) {
+		this.readAheadBudget = readAheadBudget;
+	}
+
 	public List<String> getAllowedAddresses() {
 		return this.allowedAddresses;
 	}
 
 	public void setAllowedAddresses(List<String> allowedAddresses) {
 		this.allowedAddresses = allowedAddresses;
+	}
+
+	public double getWeight() {
+		return this.weight;
+	}
+
+	public void setWeight(double weight) {
+		this.weight = weight;
+	}
+
+	public @Nullable Duration getWarmUp() {
+		return this.warmUp;
+	}
+
+	public void setWarmUp(@Nullable Duration warmUp) {
+		this.warmUp = warmUp;
 	}
 
 	public Duration getSlotTimeout() {
@@ -196,6 +280,14 @@ public class CallosumServerProperties {
 		this.idleTimeout = idleTimeout;
 	}
 
+	public Duration getCompletionTimeout() {
+		return this.completionTimeout;
+	}
+
+	public void setCompletionTimeout(Duration completionTimeout) {
+		this.completionTimeout = completionTimeout;
+	}
+
 	public @Nullable Duration getWriteTimeout() {
 		return this.writeTimeout;
 	}
@@ -204,7 +296,7 @@ public class CallosumServerProperties {
 		this.writeTimeout = writeTimeout;
 	}
 
-	public KeepAlive getKeepAlive() {
+	public KeepAliveProperties getKeepAlive() {
 		return this.keepAlive;
 	}
 
@@ -257,12 +349,12 @@ public class CallosumServerProperties {
 	}
 
 	/**
-	 * What the Actuator endpoint shows.
+	 * Actuator endpoint.
 	 */
 	public static class Endpoint {
 
 		/**
-		 * Whether the Actuator endpoint shows the addresses of peers.
+		 * Whether the Actuator endpoint shows the remote addresses of connections.
 		 */
 		private boolean showAddresses;
 
@@ -277,18 +369,18 @@ public class CallosumServerProperties {
 	}
 
 	/**
-	 * Where listeners of a connection's events are called.
+	 * Where event listeners are called.
 	 */
 	public enum ListenerExecution {
 
 		/**
-		 * On the event loop of the connection. They must not block.
+		 * On the event loop of the connection. Listeners must not block.
 		 */
 		EVENT_LOOP,
 
 		/**
-		 * On the bean {@code callosumTaskExecutor} if there is one, else on
-		 * {@code applicationTaskExecutor}. They may block.
+		 * On the bean {@code callosumTaskExecutor} if there is one, otherwise on
+		 * {@code applicationTaskExecutor}. Listeners may block.
 		 */
 		TASK_EXECUTOR
 
@@ -300,76 +392,16 @@ public class CallosumServerProperties {
 	public enum Shutdown {
 
 		/**
-		 * Each as soon as its peer has been quiet for a while and its handler has
-		 * completed, at the latest when
-		 * {@code spring.lifecycle.timeout-per-shutdown-phase} is over.
+		 * Each connection ends when its peer has been quiet for a while and its handler
+		 * has completed, but no later than
+		 * {@code spring.lifecycle.timeout-per-shutdown-phase}.
 		 */
 		GRACEFUL,
 
 		/**
-		 * All at once.
+		 * All connections are closed at once.
 		 */
 		IMMEDIATE
-
-	}
-
-	/**
-	 * TCP keep-alive, so that the slot of a peer comes back that has vanished without
-	 * closing its connection.
-	 */
-	public static class KeepAlive {
-
-		/**
-		 * Whether to ask idle peers for a sign of life.
-		 */
-		private boolean enabled = true;
-
-		/**
-		 * How long a connection is idle until its peer is asked for a sign of life.
-		 */
-		private Duration idle = Duration.ofSeconds(60);
-
-		/**
-		 * How long until a peer that has not answered is asked again.
-		 */
-		private Duration interval = Duration.ofSeconds(10);
-
-		/**
-		 * How often a peer is asked in vain until its connection is closed.
-		 */
-		private int count = 3;
-
-		public boolean isEnabled() {
-			return this.enabled;
-		}
-
-		public void setEnabled(boolean enabled) {
-			this.enabled = enabled;
-		}
-
-		public Duration getIdle() {
-			return this.idle;
-		}
-
-		public void setIdle(Duration idle) {
-			this.idle = idle;
-		}
-
-		public Duration getInterval() {
-			return this.interval;
-		}
-
-		public void setInterval(Duration interval) {
-			this.interval = interval;
-		}
-
-		public int getCount() {
-			return this.count;
-		}
-
-		public void setCount(int count) {
-			this.count = count;
-		}
 
 	}
 
@@ -379,29 +411,30 @@ public class CallosumServerProperties {
 	public static class Ssl {
 
 		/**
-		 * Whether to use TLS. On if a bundle is set, unless this is false.
+		 * Whether to enable TLS. Enabled automatically if a bundle is set, unless
+		 * specified otherwise.
 		 */
 		private @Nullable Boolean enabled;
 
 		/**
-		 * Name of the SSL bundle with the certificate of the server.
+		 * Name of the SSL bundle that holds the certificate of the server.
 		 */
 		private @Nullable String bundle;
 
 		/**
-		 * Whether clients must have a certificate, 'none', 'want' or 'need'.
+		 * Whether clients must present a certificate: 'none', 'want' or 'need'.
 		 */
 		private ClientAuth clientAuth = ClientAuth.NONE;
 
 		/**
-		 * How long a client may take from the connect to the end of the TLS handshake.
+		 * Maximum time from connecting to the end of the TLS handshake.
 		 */
 		private Duration handshakeTimeout = Duration.ofSeconds(10);
 
 		/**
-		 * SSL bundles by the server name that the client asks for, such as
-		 * 'api.example.org' or '*.example.org'. Clients that ask for another or no name
-		 * get the certificate of 'callosum.server.ssl.bundle'.
+		 * Names of SSL bundles by the server name that the client asks for, such as
+		 * 'api.example.org' or '*.example.org'. Other clients get the certificate of
+		 * 'callosum.server.ssl.bundle'.
 		 */
 		private Map<String, String> serverNameBundles = new LinkedHashMap<>();
 
@@ -446,22 +479,24 @@ public class CallosumServerProperties {
 		}
 
 		/**
-		 * Whether clients must have a certificate.
+		 * Whether clients must present a certificate.
 		 */
 		public enum ClientAuth {
 
 			/**
-			 * They are not asked for one.
+			 * Clients are not asked for a certificate.
 			 */
 			NONE,
 
 			/**
-			 * They are asked for one, and may have none. A wrong one is refused.
+			 * Clients are asked for a certificate but need not have one. An invalid one
+			 * is refused.
 			 */
 			WANT,
 
 			/**
-			 * They must have one that the trust store of the bundle trusts.
+			 * Clients must present a certificate that the trust store of the bundle
+			 * trusts.
 			 */
 			NEED
 

@@ -21,25 +21,36 @@ import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 import org.springframework.beans.factory.BeanFactory;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.context.Lifecycle;
+import org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor;
 
+import io.callosum.autoconfigure.KeepAliveProperties;
 import io.callosum.server.CallosumServer;
-import io.callosum.server.autoconfigure.CallosumServerProperties.KeepAlive;
 import io.callosum.server.autoconfigure.CallosumServerProperties.ListenerExecution;
 
 /**
  * Maps {@link CallosumServerProperties} to a {@link CallosumServer.Builder}. A value that
- * the builder refuses becomes an exception that names the property.
+ * the builder rejects becomes an exception that names the property.
  */
 final class CallosumServerPropertiesMapper {
 
 	private static final String PREFIX = "callosum.server.";
+
+	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+
+	/**
+	 * The first version of Java that has them.
+	 */
+	private static final int VIRTUAL_THREADS = 21;
 
 	private static final String EXECUTOR_BEAN_NAME = "callosumTaskExecutor";
 
@@ -59,13 +70,19 @@ final class CallosumServerPropertiesMapper {
 		map("max-connections", this.properties.getMaxConnections(), builder::maxConnections);
 		map("max-connections-per-address", this.properties.getMaxConnectionsPerAddress(),
 				builder::maxConnectionsPerAddress);
+		map("max-pending-slot-requests", this.properties.getMaxPendingSlotRequests(), builder::maxPendingSlotRequests);
+		map("read-ahead", this.properties.getReadAhead(), builder::readAhead);
+		map("read-ahead-budget", this.properties.getReadAheadBudget(), builder::readAheadBudget);
 		this.properties.getAllowedAddresses()
 			.forEach((address) -> map("allowed-addresses", address,
 					(value) -> builder.allowedAddresses(List.of(value))));
 		builder.allowedAddresses(this.properties.getAllowedAddresses());
+		map("weight", this.properties.getWeight(), builder::weight);
+		map("warm-up", this.properties.getWarmUp(), builder::warmUp);
 		map("slot-timeout", this.properties.getSlotTimeout(), builder::slotTimeout);
 		map("idle-timeout", this.properties.getIdleTimeout(), builder::idleTimeout);
 		map("write-timeout", this.properties.getWriteTimeout(), builder::writeTimeout);
+		map("completion-timeout", this.properties.getCompletionTimeout(), builder::completionTimeout);
 		mapKeepAlive(builder);
 		map("ssl.handshake-timeout", this.properties.getSsl().getHandshakeTimeout(), builder::sslHandshakeTimeout);
 		map("shutdown-quiet-period", this.properties.getShutdownQuietPeriod(), builder::shutdownQuietPeriod);
@@ -77,10 +94,10 @@ final class CallosumServerPropertiesMapper {
 	}
 
 	/**
-	 * Each with others that are right, so that the exception is about the one to blame.
+	 * Set each value together with valid ones, so that the exception names the right key.
 	 */
 	private void mapKeepAlive(CallosumServer.Builder builder) {
-		KeepAlive keepAlive = this.properties.getKeepAlive();
+		KeepAliveProperties keepAlive = this.properties.getKeepAlive();
 		Duration second = Duration.ofSeconds(1);
 		map("keep-alive.idle", keepAlive.getIdle(), (idle) -> builder.keepAlive(idle, second, 1));
 		map("keep-alive.interval", keepAlive.getInterval(), (interval) -> builder.keepAlive(second, interval, 1));
@@ -99,30 +116,64 @@ final class CallosumServerPropertiesMapper {
 			setter.accept(value);
 		}
 		catch (IllegalArgumentException ex) {
-			// The message may begin with what it is about, which is told anyway
+			// The message may begin with its subject, which is the key here
 			String reason = String.valueOf(ex.getMessage()).replaceFirst("^'[^']*' ", "");
 			throw new InvalidConfigurationPropertyValueException(PREFIX + key, value, "It " + reason + ".");
 		}
 	}
 
+	/**
+	 * Return what runs a handler that blocks.
+	 * @return an executor, or {@code null} for a thread per connection
+	 */
+	@Nullable Executor blockingHandlerExecutor() {
+		String name = (Runtime.version().feature() < VIRTUAL_THREADS) ? executorName() : null;
+		if (name == null) {
+			return null;
+		}
+		Executor executor = this.beanFactory.getBean(name, Executor.class);
+		Integer threads = maxThreads(executor);
+		if (threads != null) {
+			logger.warn("The BlockingConnectionHandler keeps a thread of '" + name + "' for each connection, and"
+					+ " there are at most " + threads
+					+ " threads: further connections wait. Use Java 21 or later, or define a bean '"
+					+ EXECUTOR_BEAN_NAME + "' without a limit");
+		}
+		return rejectWhilePaused(executor);
+	}
+
+	private static @Nullable Integer maxThreads(Executor executor) {
+		if (!(executor instanceof ThreadPoolTaskExecutor pool)) {
+			return null;
+		}
+		int threads = (pool.getQueueCapacity() > 0) ? pool.getCorePoolSize() : pool.getMaxPoolSize();
+		return (threads < Integer.MAX_VALUE) ? threads : null;
+	}
+
+	private @Nullable String executorName() {
+		return Stream.of(EXECUTOR_BEAN_NAME, TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME)
+			.filter(this.beanFactory::containsBean)
+			.findFirst()
+			.orElse(null);
+	}
+
 	private Executor listenerExecutor() {
-		for (String name : new String[] { EXECUTOR_BEAN_NAME,
-				TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME }) {
-			if (this.beanFactory.containsBean(name)) {
-				return rejectWhilePaused(this.beanFactory.getBean(name, Executor.class));
-			}
+		String name = executorName();
+		if (name != null) {
+			return rejectWhilePaused(this.beanFactory.getBean(name, Executor.class));
 		}
 		throw new InvalidConfigurationPropertyValueException(PREFIX + "listener-execution", "task-executor",
-				"There is neither a bean '" + EXECUTOR_BEAN_NAME + "' nor a bean '"
+				"There is no bean '" + EXECUTOR_BEAN_NAME + "' or '"
 						+ TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME
 						+ "' to run listeners on. Spring Boot defines the latter unless the application has an"
 						+ " executor of its own.");
 	}
 
 	/**
-	 * Spring's executors pause with the context, which this server does not, and stop
-	 * before it if their phase says so. They take tasks then, but run them only after the
-	 * next start: too late for a connection, or an event that the stop waits for.
+	 * Spring's executors pause with the context, which this server does not, and may stop
+	 * before it, depending on their phase. A paused executor accepts tasks but runs them
+	 * only after the next start: too late for a connection, or for an event that the stop
+	 * waits for.
 	 */
 	private static Executor rejectWhilePaused(Executor executor) {
 		if (!(executor instanceof Lifecycle lifecycle)) {

@@ -25,9 +25,10 @@ import java.lang.annotation.Target;
 import org.springframework.beans.factory.annotation.Value;
 
 /**
- * Injects the port that the Callosum server listens on: where a test is injected after
- * the application has been started, as with {@code @SpringBootTest}. Beans of the
- * application are created before the port is known; they take it from the server, or from
+ * Annotation at the field or method/constructor parameter level that injects the port
+ * that the Callosum server listens on. For tests, which are injected after the
+ * application has started, as with {@code @SpringBootTest}. Beans of the application are
+ * created before the port is known: they get it from the server or from
  * {@link io.callosum.server.ServerStartedEvent}.
  *
  * @author The Callosum authors

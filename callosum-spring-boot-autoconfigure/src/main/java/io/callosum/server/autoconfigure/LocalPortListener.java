@@ -33,14 +33,14 @@ import io.callosum.server.CallosumServer;
 import io.callosum.server.ServerStartedEvent;
 
 /**
- * Sets {@value #PROPERTY_NAME} to the port of the server of this context at each start.
+ * Sets {@value #PROPERTY_NAME} to the port of this context's server at each start.
  */
 final class LocalPortListener implements ApplicationListener<ServerStartedEvent>, Ordered {
 
 	static final String PROPERTY_NAME = "local.callosum.server.port";
 
 	/**
-	 * The property source that Spring Boot has for the ports of its own servers.
+	 * The property source in which Spring Boot puts the ports of its own servers.
 	 */
 	private static final String PROPERTY_SOURCE_NAME = "server.ports";
 
@@ -59,8 +59,8 @@ final class LocalPortListener implements ApplicationListener<ServerStartedEvent>
 	}
 
 	/**
-	 * Set the property to the port that the server of this context listens on now, if it
-	 * does, whichever server has started.
+	 * Set the property to the port that this context's server listens on, if it does,
+	 * whichever server has started.
 	 */
 	void update() {
 		InetSocketAddress address = this.server.address();
@@ -95,8 +95,8 @@ final class LocalPortListener implements ApplicationListener<ServerStartedEvent>
 	}
 
 	/**
-	 * The port is known when the start of the server returns, also where listeners run on
-	 * an executor by default.
+	 * The port must be known when the start of the server returns, even if listeners run
+	 * on an executor by default.
 	 */
 	@Override
 	public boolean supportsAsyncExecution() {

@@ -23,8 +23,8 @@ import org.springframework.context.ApplicationListener;
 import org.springframework.context.event.ContextClosedEvent;
 
 /**
- * Tells that the application takes no more traffic as soon as its context is being
- * closed, as web applications do.
+ * Publishes that the application refuses traffic as soon as its context is being closed,
+ * as web applications do.
  */
 final class RefuseTrafficListener implements ApplicationListener<ContextClosedEvent> {
 
@@ -36,7 +36,7 @@ final class RefuseTrafficListener implements ApplicationListener<ContextClosedEv
 
 	@Override
 	public void onApplicationEvent(ContextClosedEvent event) {
-		// A parent hears of its children's end too
+		// A parent context receives its children's events too
 		if (event.getApplicationContext() == this.context) {
 			AvailabilityChangeEvent.publish(this.context, ReadinessState.REFUSING_TRAFFIC);
 		}

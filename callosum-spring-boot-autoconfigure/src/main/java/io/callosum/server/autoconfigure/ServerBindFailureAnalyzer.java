@@ -26,12 +26,12 @@ import org.springframework.boot.diagnostics.FailureAnalysis;
 import io.callosum.server.ServerBindException;
 
 /**
- * Tells what to do about a server that cannot listen on its address.
+ * {@link AbstractFailureAnalyzer} for a {@link ServerBindException}.
  */
 final class ServerBindFailureAnalyzer extends AbstractFailureAnalyzer<ServerBindException> {
 
 	private static final String SET_HOST = "Set callosum.server.host to an address of this machine,"
-			+ " or leave it out to listen on every one.";
+			+ " or remove it to listen on every address.";
 
 	@Override
 	protected FailureAnalysis analyze(Throwable rootFailure, ServerBindException cause) {
@@ -40,7 +40,7 @@ final class ServerBindFailureAnalyzer extends AbstractFailureAnalyzer<ServerBind
 		return switch (cause.getReason()) {
 			case PORT_IN_USE -> analysis(description + "port " + address.getPort() + " is already in use.",
 					"Stop the process that listens on port " + address.getPort()
-							+ ", or set callosum.server.port to another port (0 for any that is free).",
+							+ ", or set callosum.server.port to another port (0 for any free port).",
 					cause);
 			case PERMISSION_DENIED ->
 				analysis(description + "this process has no permission to use port " + address.getPort() + ".",

@@ -26,9 +26,9 @@ import org.springframework.context.SmartLifecycle;
 import io.callosum.server.CallosumServer;
 
 /**
- * Drains the server when the context stops, in the phase in which web servers do so, and
- * like those for as long as {@code spring.lifecycle.timeout-per-shutdown-phase} allows.
- * {@link ServerStartStopLifecycle} cuts it short then.
+ * Drains the server when the context stops, in the same phase as web servers, and for at
+ * most {@code spring.lifecycle.timeout-per-shutdown-phase}.
+ * {@link ServerStartStopLifecycle} then cuts it short.
  */
 final class ServerGracefulShutdownLifecycle implements SmartLifecycle {
 
@@ -71,8 +71,8 @@ final class ServerGracefulShutdownLifecycle implements SmartLifecycle {
 			new Thread(() -> drain(callback), "callosum-shutdown").start();
 		}
 		catch (Throwable ex) {
-			// Such as no memory for a thread: the stop must go on without a drain
-			logger.warn("The Callosum server cannot be drained", ex);
+			// For example no memory for a thread: the stop must continue without a drain
+			logger.warn("Failed to drain the Callosum server", ex);
 			callback.run();
 		}
 	}
@@ -82,7 +82,7 @@ final class ServerGracefulShutdownLifecycle implements SmartLifecycle {
 			this.server.stop(UNTIL_CUT_SHORT);
 		}
 		catch (Throwable ex) {
-			logger.warn("The Callosum server could not be drained", ex);
+			logger.warn("Failed to drain the Callosum server", ex);
 		}
 		finally {
 			callback.run();

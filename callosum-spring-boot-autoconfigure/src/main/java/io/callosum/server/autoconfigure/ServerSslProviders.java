@@ -16,39 +16,53 @@
 
 package io.callosum.server.autoconfigure;
 
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
+import javax.net.ssl.SNIHostName;
+
 import io.netty.util.DomainWildcardMappingBuilder;
 import io.netty.util.Mapping;
+import io.netty.util.NetUtil;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 import reactor.netty.tcp.SslProvider;
 
 import org.springframework.beans.factory.DisposableBean;
 import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
-import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundles;
+import org.springframework.util.Assert;
 
+import io.callosum.autoconfigure.ReloadableSslProvider;
+import io.callosum.server.CallosumServer;
 import io.callosum.server.autoconfigure.CallosumServerProperties.Ssl;
 
 /**
- * Finds what to use for a TLS handshake by the name of the server that the client asks
- * for.
+ * Selects the {@link SslProvider} for a TLS handshake by the server name that the client
+ * asks for.
  */
 final class ServerSslProviders implements Function<@Nullable String, SslProvider>, DisposableBean {
 
+	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+
 	private static final String BUNDLE = "callosum.server.ssl.bundle";
 
-	private static final String SERVER_NAME_BUNDLES = "callosum.server.ssl.server-name-bundles";
+	static final String SERVER_NAME_BUNDLES = "callosum.server.ssl.server-name-bundles";
+
+	private static final String WILDCARD = "*.";
 
 	/**
-	 * One for each bundle, whatever names it is for.
+	 * Keyed by the name of the bundle.
 	 */
 	private final Map<String, ReloadableSslProvider> providers = new HashMap<>();
 
 	private final Mapping<String, ReloadableSslProvider> providersByServerName;
+
+	private final boolean byServerName;
 
 	/**
 	 * Create the providers of all bundles.
@@ -61,84 +75,107 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 			throw new InvalidConfigurationPropertyValueException("callosum.server.ssl.enabled", properties.getEnabled(),
 					"TLS needs a certificate. Set '" + BUNDLE + "' to the name of an SSL bundle.");
 		}
+		Map<String, String> serverNameBundles = properties.getServerNameBundles();
+		serverNameBundles.forEach(ServerSslProviders::verifyServerName);
+		create(BUNDLE, bundle, properties, bundles);
+		serverNameBundles.forEach(
+				(serverName, name) -> create(SERVER_NAME_BUNDLES + "[" + serverName + "]", name, properties, bundles));
 		DomainWildcardMappingBuilder<ReloadableSslProvider> mapping = new DomainWildcardMappingBuilder<>(
-				provider(BUNDLE, bundle, properties, bundles));
-		properties.getServerNameBundles().forEach((serverName, serverNameBundle) -> {
-			String key = SERVER_NAME_BUNDLES + "[" + serverName + "]";
-			ReloadableSslProvider provider = provider(key, serverNameBundle, properties, bundles);
-			try {
-				mapping.add(serverName, provider);
-			}
-			catch (IllegalArgumentException ex) {
-				throw new InvalidConfigurationPropertyValueException(key, serverNameBundle,
-						"'" + serverName + "' is neither a server name nor a wildcard such as '*.example.org'."
-								+ " In YAML, write \"[*.example.org]\", in quotation marks.");
-			}
-		});
+				provider(bundle));
+		serverNameBundles.forEach((serverName, name) -> mapping.add(serverName, provider(name)));
 		this.providersByServerName = mapping.build();
+		this.byServerName = !serverNameBundles.isEmpty();
+		if (!serverNameBundles.isEmpty()) {
+			logger.info("SSL bundles by server name: " + serverNameBundles + ", otherwise '" + bundle + "'");
+		}
 	}
 
 	/**
-	 * Return whether to use TLS.
+	 * Return whether TLS is enabled.
 	 * @param properties the properties
-	 * @return whether it is on
+	 * @return {@code true} if TLS is enabled
 	 */
 	static boolean isEnabled(Ssl properties) {
 		Boolean enabled = properties.getEnabled();
 		if (enabled == null && properties.getBundle() == null && !properties.getServerNameBundles().isEmpty()) {
 			throw new InvalidConfigurationPropertyValueException(SERVER_NAME_BUNDLES, properties.getServerNameBundles(),
-					"There must be a certificate for other names too. Set '" + BUNDLE
-							+ "' to the name of an SSL bundle.");
+					"Other server names need a certificate too. Set '" + BUNDLE + "' to the name of an SSL bundle.");
 		}
 		return (enabled != null) ? enabled : (properties.getBundle() != null);
 	}
 
-	private ReloadableSslProvider provider(String key, String bundle, Ssl properties, SslBundles bundles) {
-		ReloadableSslProvider provider = this.providers.get(bundle);
-		if (provider == null) {
-			try {
-				provider = ReloadableSslProvider.of(bundle, bundles, properties.getClientAuth());
+	/**
+	 * Java accepts no other names from a client.
+	 */
+	private static void verifyServerName(String serverName, String bundle) {
+		String name = serverName.startsWith(WILDCARD) ? serverName.substring(WILDCARD.length()) : serverName;
+		String reason = null;
+		try {
+			new SNIHostName(name);
+			if (NetUtil.isValidIpV4Address(name)) {
+				reason = "an IP address";
 			}
-			catch (NoSuchSslBundleException ex) {
-				List<String> names = bundles.getBundleNames();
-				throw new InvalidBundleException(key, bundle, "There is no such SSL bundle. "
-						+ (names.isEmpty() ? "Declare it under spring.ssl.bundle." : "There are " + names + "."), ex);
-			}
-			catch (IllegalArgumentException ex) {
-				throw new InvalidBundleException(key, bundle, "The SSL bundle " + ex.getMessage() + ".", ex);
-			}
-			this.providers.put(bundle, provider);
 		}
+		catch (IllegalArgumentException ex) {
+			reason = ex.getMessage();
+		}
+		if (reason != null) {
+			throw new InvalidConfigurationPropertyValueException(SERVER_NAME_BUNDLES + "[" + serverName + "]", bundle,
+					"'" + serverName + "' is neither a server name nor a wildcard such as '*.example.org' (" + reason
+							+ "). In YAML, write \"[*.example.org]\" with brackets and quotation marks.");
+		}
+	}
+
+	private void create(String key, String bundle, Ssl properties, SslBundles bundles) {
+		if (!this.providers.containsKey(bundle)) {
+			this.providers.put(bundle, ReloadableSslProvider.of(key, bundle, bundles,
+					new ServerSslProviderFactory(properties.getClientAuth(), serverNames(bundle, properties))));
+		}
+	}
+
+	/**
+	 * Return the names by which clients may get a bundle, {@code null} for none.
+	 */
+	private static List<@Nullable String> serverNames(String bundle, Ssl properties) {
+		List<@Nullable String> names = new ArrayList<>();
+		if (bundle.equals(properties.getBundle())) {
+			names.add(null);
+		}
+		properties.getServerNameBundles().forEach((serverName, name) -> {
+			if (bundle.equals(name)) {
+				names.add(serverName.startsWith(WILDCARD) ? "any." + serverName.substring(WILDCARD.length())
+						: serverName);
+			}
+		});
+		return names;
+	}
+
+	private ReloadableSslProvider provider(String bundle) {
+		ReloadableSslProvider provider = this.providers.get(bundle);
+		Assert.state(provider != null, "No provider");
 		return provider;
+	}
+
+	/**
+	 * Let a server use TLS.
+	 */
+	void applyTo(CallosumServer.Builder builder) {
+		if (this.byServerName) {
+			builder.sslProviders(this);
+		}
+		else {
+			builder.sslProvider(() -> apply(null));
+		}
 	}
 
 	@Override
 	public SslProvider apply(@Nullable String serverName) {
-		return this.providersByServerName.map(serverName).current();
+		return this.providersByServerName.map(serverName).get();
 	}
 
 	@Override
 	public void destroy() {
 		this.providers.values().forEach(ReloadableSslProvider::close);
-	}
-
-	/**
-	 * Has a cause, for which Spring Boot 4.0 has no constructor.
-	 */
-	private static final class InvalidBundleException extends InvalidConfigurationPropertyValueException {
-
-		private final Exception cause;
-
-		private InvalidBundleException(String key, String bundle, String reason, Exception cause) {
-			super(key, bundle, reason);
-			this.cause = cause;
-		}
-
-		@Override
-		public synchronized Throwable getCause() {
-			return this.cause;
-		}
-
 	}
 
 }

@@ -21,8 +21,8 @@ import org.springframework.context.SmartLifecycle;
 import io.callosum.server.CallosumServer;
 
 /**
- * Starts the server with the context, and stops it at once with the context: when the
- * {@link ServerGracefulShutdownLifecycle} has drained it, or has had no time left to.
+ * Starts the server with the context, and stops it at once with the context: after
+ * {@link ServerGracefulShutdownLifecycle} has drained it or has run out of time.
  */
 final class ServerStartStopLifecycle implements SmartLifecycle {
 
@@ -35,18 +35,23 @@ final class ServerStartStopLifecycle implements SmartLifecycle {
 
 	private final LocalPortListener localPort;
 
+	private final SlotRequestListenerVerifier listenerVerifier;
+
 	private volatile boolean running;
 
-	ServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort) {
+	ServerStartStopLifecycle(CallosumServer server, LocalPortListener localPort,
+			SlotRequestListenerVerifier listenerVerifier) {
 		this.server = server;
 		this.localPort = localPort;
+		this.listenerVerifier = listenerVerifier;
 	}
 
 	@Override
 	public void start() {
+		this.listenerVerifier.verify();
 		this.server.start();
 		this.running = true;
-		// A server of the application's own may publish its events elsewhere
+		// A server that the application defines may publish its events elsewhere
 		this.localPort.update();
 	}
 
@@ -57,8 +62,8 @@ final class ServerStartStopLifecycle implements SmartLifecycle {
 	}
 
 	/**
-	 * Also when the application itself has started the server, or has begun to stop it:
-	 * the context waits for the end.
+	 * Also {@code true} if the application itself has started the server or has begun to
+	 * stop it: the context waits for the end.
 	 */
 	@Override
 	public boolean isRunning() {

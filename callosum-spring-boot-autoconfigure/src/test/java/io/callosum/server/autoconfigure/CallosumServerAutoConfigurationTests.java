@@ -51,6 +51,7 @@ import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequest;
 import io.callosum.server.SlotRequestEvent;
+import io.callosum.server.TestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -70,10 +71,10 @@ class CallosumServerAutoConfigurationTests {
 		this.runner.run((context) -> {
 			assertThat(context).hasSingleBean(CallosumServer.class).hasSingleBean(LowestSlotAllocator.class);
 			assertThat(context.getBean(CallosumServer.class).isRunning()).isTrue();
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
-				try (SlotClient other = connect(context)) {
-					assertThat(other.readLine()).isEqualTo("1");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
+				try (TestClient other = connect(context)) {
+					assertThat(other.readSlot()).isEqualTo(1);
 				}
 			}
 		});
@@ -119,8 +120,8 @@ class CallosumServerAutoConfigurationTests {
 	void aSlotAllocatorOfTheApplicationWins() {
 		this.runner.withBean(SlotAllocator.class, () -> new FixedSlotAllocator(13)).run((context) -> {
 			assertThat(context).doesNotHaveBean(LowestSlotAllocator.class);
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("13");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isEqualTo(13);
 			}
 		});
 	}
@@ -129,10 +130,10 @@ class CallosumServerAutoConfigurationTests {
 	void aLowestSlotAllocatorOfTheApplicationWins() {
 		this.runner.withBean("mine", LowestSlotAllocator.class, () -> new LowestSlotAllocator(1)).run((context) -> {
 			assertThat(context).hasSingleBean(SlotAllocator.class);
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
-				try (SlotClient other = connect(context)) {
-					assertThat(other.isAtEnd()).isTrue();
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
+				try (TestClient other = connect(context)) {
+					assertThat(other.isRefused()).isTrue();
 				}
 			}
 		});
@@ -141,10 +142,10 @@ class CallosumServerAutoConfigurationTests {
 	@Test
 	void aConnectionHandlerOfTheApplicationOwnsTheBytes() {
 		this.runner.withUserConfiguration(EchoConfiguration.class).run((context) -> {
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
 				client.send("hello\n");
-				assertThat(client.readLine()).isEqualTo("hello");
+				assertThat(client.readLine()).isEqualToIgnoringNewLines("hello");
 			}
 		});
 	}
@@ -153,8 +154,8 @@ class CallosumServerAutoConfigurationTests {
 	void loopResourcesOfTheApplicationAreUsedAndOutliveTheServer() {
 		this.runner.withUserConfiguration(LoopConfiguration.class).run((context) -> {
 			LoopResources loops = context.getBean(LoopResources.class);
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
 				assertThat(context.getBean(ThreadRecorder.class).threads).singleElement()
 					.asString()
 					.startsWith("application-loop");
@@ -162,8 +163,8 @@ class CallosumServerAutoConfigurationTests {
 			context.stop();
 			assertThat(loops.isDisposed()).isFalse();
 			context.start();
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
 			}
 		});
 	}
@@ -177,10 +178,10 @@ class CallosumServerAutoConfigurationTests {
 			assertThat(server.isRunning()).isTrue();
 			assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
 				.isEqualTo(port(context));
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("7");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isEqualTo(7);
 				context.close();
-				assertThat(client.isAtEnd()).isTrue();
+				assertThat(client.isRefused()).isTrue();
 			}
 			assertThat(server.isRunning()).isFalse();
 		});
@@ -192,10 +193,10 @@ class CallosumServerAutoConfigurationTests {
 			.withPropertyValues("callosum.server.max-connections=1")
 			.run((context) -> {
 				assertThat(context.getBean(CustomizerConfiguration.class).calls).containsExactly("first", "second");
-				try (SlotClient client = connect(context)) {
-					assertThat(client.readLine()).isEqualTo("7");
-					try (SlotClient other = connect(context)) {
-						assertThat(other.isAtEnd()).isTrue();
+				try (TestClient client = connect(context)) {
+					assertThat(client.readSlot()).isEqualTo(7);
+					try (TestClient other = connect(context)) {
+						assertThat(other.isRefused()).isTrue();
 					}
 				}
 			});
@@ -210,10 +211,10 @@ class CallosumServerAutoConfigurationTests {
 			assertThat(builder).isNotSameAs(changed);
 			CallosumServer server = builder.slotAllocator(new LowestSlotAllocator()).build();
 			server.start();
-			try (SlotClient client = new SlotClient(port(server))) {
-				assertThat(client.readLine()).isEqualTo("0");
-				try (SlotClient other = new SlotClient(port(server))) {
-					assertThat(other.isAtEnd()).isTrue();
+			try (TestClient client = new TestClient(port(server))) {
+				assertThat(client.readSlot()).isZero();
+				try (TestClient other = new TestClient(port(server))) {
+					assertThat(other.isRefused()).isTrue();
 				}
 			}
 			finally {
@@ -229,8 +230,8 @@ class CallosumServerAutoConfigurationTests {
 					() -> CallosumServer.builder().host("127.0.0.1").port(0).slotAllocator(new FixedSlotAllocator(9)))
 			.run((context) -> {
 				assertThat(context).hasSingleBean(CallosumServer.Builder.class);
-				try (SlotClient client = connect(context)) {
-					assertThat(client.readLine()).isEqualTo("9");
+				try (TestClient client = connect(context)) {
+					assertThat(client.readSlot()).isEqualTo(9);
 				}
 			});
 	}
@@ -246,8 +247,8 @@ class CallosumServerAutoConfigurationTests {
 	void listenersHearOfEveryStepOfAConnection() {
 		this.runner.withBean(EventRecorder.class).run((context) -> {
 			EventRecorder recorder = context.getBean(EventRecorder.class);
-			try (SlotClient client = connect(context)) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = connect(context)) {
+				assertThat(client.readSlot()).isZero();
 			}
 			context.close();
 			assertThat(recorder.types).startsWith(ServerStartedEvent.class)
@@ -275,8 +276,8 @@ class CallosumServerAutoConfigurationTests {
 			.withPropertyValues("callosum.server.slot-timeout=1000000d",
 					"callosum.server.shutdown-quiet-period=1000000d", "callosum.server.shutdown=immediate")
 			.run((context) -> {
-				try (SlotClient client = connect(context)) {
-					assertThat(client.readLine()).isEqualTo("0");
+				try (TestClient client = connect(context)) {
+					assertThat(client.readSlot()).isZero();
 				}
 			});
 	}
@@ -292,8 +293,8 @@ class CallosumServerAutoConfigurationTests {
 		}));
 	}
 
-	private static SlotClient connect(ApplicationContext context) {
-		return new SlotClient(port(context));
+	private static TestClient connect(ApplicationContext context) {
+		return new TestClient(port(context));
 	}
 
 	private static int port(ApplicationContext context) {

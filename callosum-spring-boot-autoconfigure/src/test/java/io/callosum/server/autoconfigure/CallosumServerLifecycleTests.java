@@ -63,6 +63,7 @@ import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequest;
 import io.callosum.server.SlotRequestEvent;
+import io.callosum.server.TestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.mockito.ArgumentMatchers.any;
@@ -79,12 +80,13 @@ class CallosumServerLifecycleTests {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-	private final ApplicationContextRunner runner = new ApplicationContextRunner()
+	private final ApplicationContextRunner runnerWithoutListeners = new ApplicationContextRunner()
 		.withConfiguration(
 				AutoConfigurations.of(CallosumServerAutoConfiguration.class, LifecycleAutoConfiguration.class))
-		.withBean(Recorder.class)
 		.withPropertyValues("callosum.server.host=127.0.0.1", "callosum.server.port=0",
 				"callosum.server.shutdown-quiet-period=50ms");
+
+	private final ApplicationContextRunner runner = this.runnerWithoutListeners.withBean(Recorder.class);
 
 	@Test
 	void thePhasesAreThoseOfBootsWebServers() {
@@ -105,13 +107,13 @@ class CallosumServerLifecycleTests {
 				int port = port(context);
 				assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
 					.isEqualTo(port);
-				try (SlotClient client = new SlotClient(port)) {
-					assertThat(client.readLine()).isEqualTo("0");
+				try (TestClient client = new TestClient(port)) {
+					assertThat(client.readSlot()).isZero();
 					context.stop();
-					assertThat(client.isAtEnd()).isTrue();
+					assertThat(client.isRefused()).isTrue();
 				}
 				assertThat(server.isRunning()).isFalse();
-				assertThat(SlotClient.canConnect(port)).isFalse();
+				assertThat(TestClient.canConnect(port)).isFalse();
 				context.start();
 			}
 			assertThat(context.getBean(Recorder.class).freed).hasSize(3);
@@ -150,17 +152,17 @@ class CallosumServerLifecycleTests {
 		this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport).run((context) -> {
 			Recorder recorder = context.getBean(Recorder.class);
 			int port = port(context);
-			SlotClient[] clients = new SlotClient[20];
+			TestClient[] clients = new TestClient[20];
 			for (int i = 0; i < clients.length; i++) {
-				clients[i] = new SlotClient(port);
-				assertThat(clients[i].readLine()).isEqualTo(String.valueOf(i));
+				clients[i] = new TestClient(port);
+				assertThat(clients[i].readSlot()).isEqualTo(i);
 			}
 			context.close();
 			assertThat(recorder.freed).hasSize(clients.length).doesNotHaveDuplicates();
 			assertThat(recorder.stopped).hasSize(1);
-			assertThat(SlotClient.canConnect(port)).isFalse();
-			for (SlotClient client : clients) {
-				assertThat(client.isAtEnd()).isTrue();
+			assertThat(TestClient.canConnect(port)).isFalse();
+			for (TestClient client : clients) {
+				assertThat(client.isRefused()).isTrue();
 				client.close();
 			}
 		});
@@ -172,11 +174,11 @@ class CallosumServerLifecycleTests {
 		this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport)
 			.withBean(ConnectionHandler.class, CallosumServerLifecycleTests::farewell)
 			.run((context) -> {
-				try (SlotClient client = new SlotClient(port(context))) {
-					assertThat(client.readLine()).isEqualTo("0");
-					assertThat(client.readLine()).isEqualTo("hello");
+				try (TestClient client = new TestClient(port(context))) {
+					assertThat(client.readSlot()).isZero();
+					assertThat(client.readLine()).isEqualToIgnoringNewLines("hello");
 					context.close();
-					assertThat(client.readLine()).isEqualTo("bye");
+					assertThat(client.readLine()).isEqualToIgnoringNewLines("bye");
 				}
 			});
 	}
@@ -189,11 +191,11 @@ class CallosumServerLifecycleTests {
 					"spring.lifecycle.timeout-per-shutdown-phase=1h")
 			.withBean(ConnectionHandler.class, CallosumServerLifecycleTests::farewell)
 			.run((context) -> {
-				try (SlotClient client = new SlotClient(port(context))) {
-					assertThat(client.readLine()).isEqualTo("0");
-					assertThat(client.readLine()).isEqualTo("hello");
+				try (TestClient client = new TestClient(port(context))) {
+					assertThat(client.readSlot()).isZero();
+					assertThat(client.readLine()).isEqualToIgnoringNewLines("hello");
 					context.close();
-					assertThat(client.isAtEnd()).isTrue();
+					assertThat(client.isRefused()).isTrue();
 				}
 			});
 	}
@@ -205,13 +207,13 @@ class CallosumServerLifecycleTests {
 			.run((context) -> {
 				CallosumServer server = context.getBean(CallosumServer.class);
 				Recorder recorder = context.getBean(Recorder.class);
-				try (SlotClient client = new SlotClient(port(context))) {
-					assertThat(client.readLine()).isEqualTo("0");
+				try (TestClient client = new TestClient(port(context))) {
+					assertThat(client.readSlot()).isZero();
 					context.close();
 					assertThat(server.isRunning()).isFalse();
 					assertThat(server.connections()).isEmpty();
 					assertThat(recorder.freed).hasSize(1);
-					assertThat(client.isAtEnd()).isTrue();
+					assertThat(client.isRefused()).isTrue();
 				}
 			});
 	}
@@ -219,8 +221,8 @@ class CallosumServerLifecycleTests {
 	@Test
 	void noThreadOfTheShutdownIsLeft() {
 		this.runner.run((context) -> {
-			try (SlotClient client = new SlotClient(port(context))) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = new TestClient(port(context))) {
+				assertThat(client.readSlot()).isZero();
 				context.close();
 			}
 		});
@@ -265,7 +267,7 @@ class CallosumServerLifecycleTests {
 		Set<Integer> inUse = ConcurrentHashMap.newKeySet();
 		LowestSlotAllocator lowest = new LowestSlotAllocator();
 		AtomicBoolean over = new AtomicBoolean();
-		Set<SlotClient> connected = ConcurrentHashMap.newKeySet();
+		Set<TestClient> connected = ConcurrentHashMap.newKeySet();
 		ExecutorService clients = Executors.newFixedThreadPool(6);
 		this.runner.withBean(SlotAllocator.class, () -> new SlotAllocator() {
 
@@ -288,7 +290,7 @@ class CallosumServerLifecycleTests {
 			for (int i = 0; i < 6; i++) {
 				clients.execute(() -> {
 					while (!over.get()) {
-						try (SlotClient client = new SlotClient(port)) {
+						try (TestClient client = new TestClient(port)) {
 							connected.add(client);
 							try {
 								client.readLine();
@@ -306,7 +308,7 @@ class CallosumServerLifecycleTests {
 			Awaitility.await().atMost(TIMEOUT).until(() -> recorder.freed.size() > 200);
 			context.close();
 			assertThat(inUse).isEmpty();
-			assertThat(SlotClient.canConnect(port)).isFalse();
+			assertThat(TestClient.canConnect(port)).isFalse();
 			assertThat(recorder.stopped).hasSize(1);
 			over.set(true);
 			clients.shutdown();
@@ -314,7 +316,7 @@ class CallosumServerLifecycleTests {
 			// just as the listening socket closes
 			Awaitility.await().atMost(TIMEOUT).until(() -> connected.size() <= 2);
 			Awaitility.await().atMost(TIMEOUT).until(() -> {
-				connected.forEach(SlotClient::close);
+				connected.forEach(TestClient::close);
 				return clients.isTerminated();
 			});
 		});
@@ -323,14 +325,14 @@ class CallosumServerLifecycleTests {
 	@Test
 	void aPauseOfTheContextLeavesTheServerAlone() {
 		this.runner.run((context) -> {
-			try (SlotClient client = new SlotClient(port(context))) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = new TestClient(port(context))) {
+				assertThat(client.readSlot()).isZero();
 				int port = port(context);
 				context.pause();
 				context.restart();
 				assertThat(port(context)).isEqualTo(port);
-				try (SlotClient other = new SlotClient(port)) {
-					assertThat(other.readLine()).isEqualTo("1");
+				try (TestClient other = new TestClient(port)) {
+					assertThat(other.readSlot()).isEqualTo(1);
 				}
 				assertThat(context.getBean(Recorder.class).stopped).isEmpty();
 			}
@@ -355,23 +357,25 @@ class CallosumServerLifecycleTests {
 
 	@Test
 	void thePortIsKnownAtOnceWhereListenersAreAsynchronous() {
-		this.runner.withBean("applicationEventMulticaster", SimpleApplicationEventMulticaster.class, () -> {
-			SimpleApplicationEventMulticaster multicaster = new SimpleApplicationEventMulticaster();
-			// Asynchronous listeners are never called
-			multicaster.setTaskExecutor((task) -> {
+		this.runnerWithoutListeners
+			.withBean("applicationEventMulticaster", SimpleApplicationEventMulticaster.class, () -> {
+				SimpleApplicationEventMulticaster multicaster = new SimpleApplicationEventMulticaster();
+				// Asynchronous listeners are never called
+				multicaster.setTaskExecutor((task) -> {
+				});
+				return multicaster;
+			})
+			.run((context) -> {
+				CallosumServer server = context.getBean(CallosumServer.class);
+				CallosumServer other = CallosumServer.builder().host("127.0.0.1").port(0).build();
+				server.stop();
+				// Takes the port that has become free, if that is the next one
+				other.start();
+				server.start();
+				assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
+					.isEqualTo(port(context));
+				other.stop();
 			});
-			return multicaster;
-		}).run((context) -> {
-			CallosumServer server = context.getBean(CallosumServer.class);
-			CallosumServer other = CallosumServer.builder().host("127.0.0.1").port(0).build();
-			server.stop();
-			// Takes the port that has become free, if that is the next one
-			other.start();
-			server.start();
-			assertThat(context.getEnvironment().getProperty("local.callosum.server.port", Integer.class))
-				.isEqualTo(port(context));
-			other.stop();
-		});
 	}
 
 	@Test
@@ -417,17 +421,17 @@ class CallosumServerLifecycleTests {
 		}).withPropertyValues("callosum.server.listener-execution=task-executor").run((context) -> {
 			Recorder recorder = context.getBean(Recorder.class);
 			for (int i = 1; i <= 3; i++) {
-				try (SlotClient client = new SlotClient(port(context))) {
-					assertThat(client.readLine()).isEqualTo("0");
+				try (TestClient client = new TestClient(port(context))) {
+					assertThat(client.readSlot()).isZero();
 					awaitEvents(recorder, 3 * i - 1);
 					context.stop();
 					assertThat(recorder.freed).hasSize(i);
-					assertThat(client.isAtEnd()).isTrue();
+					assertThat(client.isRefused()).isTrue();
 				}
 				context.start();
 			}
-			try (SlotClient client = new SlotClient(port(context))) {
-				assertThat(client.readLine()).isEqualTo("0");
+			try (TestClient client = new TestClient(port(context))) {
+				assertThat(client.readSlot()).isZero();
 				awaitEvents(recorder, 11);
 				context.close();
 				assertThat(recorder.freed).hasSize(4);
@@ -483,8 +487,8 @@ class CallosumServerLifecycleTests {
 	private static void connectOnce(ApplicationContext context) {
 		Recorder recorder = context.getBean(Recorder.class);
 		int freed = recorder.freed.size();
-		try (SlotClient client = new SlotClient(port(context))) {
-			assertThat(client.readLine()).isEqualTo("0");
+		try (TestClient client = new TestClient(port(context))) {
+			assertThat(client.readSlot()).isZero();
 		}
 		Awaitility.await().atMost(TIMEOUT).until(() -> recorder.freed.size() == freed + 1);
 		Awaitility.await().atMost(TIMEOUT).until(context.getBean(CallosumServer.class).connections()::isEmpty);

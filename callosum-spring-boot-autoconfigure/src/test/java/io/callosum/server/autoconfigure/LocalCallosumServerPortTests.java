@@ -37,6 +37,7 @@ import org.springframework.test.annotation.DirtiesContext;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ServerStartedEvent;
+import io.callosum.server.TestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -65,8 +66,8 @@ class LocalCallosumServerPortTests {
 	void aTestIsInjectedWithThePort(@LocalCallosumServerPort int parameter) {
 		assertThat(this.server.address()).isNotNull();
 		assertThat(this.field).isPositive().isEqualTo(parameter).isEqualTo(this.server.address().getPort());
-		try (SlotClient client = new SlotClient(this.field)) {
-			assertThat(client.readLine()).isEqualTo("0");
+		try (TestClient client = new TestClient(this.field)) {
+			assertThat(client.readSlot()).isZero();
 		}
 	}
 

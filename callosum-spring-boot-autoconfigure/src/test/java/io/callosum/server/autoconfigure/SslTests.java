@@ -17,25 +17,38 @@
 package io.callosum.server.autoconfigure;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.KeyStore;
+import java.security.KeyStoreException;
+import java.security.Principal;
+import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
+import javax.net.ssl.ExtendedSSLSession;
 import javax.net.ssl.KeyManager;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.KeyManagerFactorySpi;
+import javax.net.ssl.ManagerFactoryParameters;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLException;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
+import javax.net.ssl.TrustManagerFactory;
+import javax.net.ssl.X509ExtendedKeyManager;
 
 import io.netty.pkitesting.CertificateBuilder;
 import io.netty.pkitesting.X509Bundle;
@@ -59,6 +72,7 @@ import org.springframework.boot.ssl.DefaultSslBundleRegistry;
 import org.springframework.boot.ssl.NoSuchSslBundleException;
 import org.springframework.boot.ssl.SslBundle;
 import org.springframework.boot.ssl.SslBundles;
+import org.springframework.boot.ssl.SslManagerBundle;
 import org.springframework.boot.ssl.pem.PemSslStoreBundle;
 import org.springframework.boot.ssl.pem.PemSslStoreDetails;
 import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
@@ -71,6 +85,8 @@ import org.springframework.context.annotation.Configuration;
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.TestClient;
+import io.callosum.server.TestTls;
 import io.callosum.server.Transport;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -84,11 +100,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 @ExtendWith(OutputCaptureExtension.class)
 class SslTests {
 
-	private static final X509Bundle AUTHORITY = authority("Right");
+	private static final X509Bundle AUTHORITY = TestTls.authority("Right");
 
-	private static final X509Bundle CLIENT = issue("client", AUTHORITY);
+	private static final X509Bundle CLIENT = TestTls.issue("client", AUTHORITY);
 
-	private static final X509Bundle WRONG_CLIENT = issue("client", authority("Wrong"));
+	private static final X509Bundle WRONG_CLIENT = TestTls.issue("client", TestTls.authority("Wrong"));
 
 	@TempDir
 	private Path directory;
@@ -101,7 +117,7 @@ class SslTests {
 	@BeforeEach
 	void writeBundles() {
 		for (String name : new String[] { "main", "api", "wild" }) {
-			write(name, issue(name, AUTHORITY));
+			write(name, TestTls.issue(name, AUTHORITY));
 			this.runner = this.runner.withPropertyValues(
 					"spring.ssl.bundle.pem." + name + ".keystore.certificate=" + file(name + ".crt"),
 					"spring.ssl.bundle.pem." + name + ".keystore.private-key=" + file(name + ".key"),
@@ -120,13 +136,13 @@ class SslTests {
 
 	@Test
 	void tlsIsOffWithoutABundleAndWhereItIsTurnedOff() {
-		this.runner.run((context) -> assertThat(plainSlot(context)).isEqualTo("0"));
+		this.runner.run((context) -> assertThat(plainSlot(context)).isZero());
 		withTls("ssl.enabled=false").run((context) -> {
-			assertThat(plainSlot(context)).isEqualTo("0");
+			assertThat(plainSlot(context)).isZero();
 			assertThat(context.getBeanFactory().containsSingleton("callosumServerSslProviders")).isFalse();
 		});
 		this.runner.withPropertyValues("callosum.server.ssl.enabled=false", "callosum.server.ssl.bundle=unknown")
-			.run((context) -> assertThat(plainSlot(context)).isEqualTo("0"));
+			.run((context) -> assertThat(plainSlot(context)).isZero());
 	}
 
 	@Test
@@ -174,9 +190,9 @@ class SslTests {
 
 	@Test
 	void aKeyOfAnotherCertificateStopsTheStart() {
-		write("main.key", issue("other", AUTHORITY).getPrivateKeyPEM());
+		write("main.key", TestTls.issue("other", AUTHORITY).getPrivateKeyPEM());
 		withTls().run((context) -> assertInvalid(context, "callosum.server.ssl.bundle",
-				"its private key is not that of its certificate"));
+				"The private key does not match the certificate"));
 	}
 
 	@Test
@@ -246,10 +262,20 @@ class SslTests {
 	@Test
 	void aHandshakeIsTimedByTheProperty() {
 		withTls("ssl.handshake-timeout=300ms").run((context) -> {
-			try (SlotClient client = new SlotClient(port(context))) {
-				assertThat(client.isAtEnd()).isTrue();
+			try (TestClient client = new TestClient(port(context))) {
+				assertThat(client.isRefused()).isTrue();
 			}
 		});
+	}
+
+	@Test
+	void theStartSaysWhatProtectsThePort(CapturedOutput output) {
+		withTls("ssl.client-auth=need", "max-connections=10", "max-connections-per-address=2",
+				"allowed-addresses=127.0.0.1,10.0.0.0/8", "native-transport=false")
+			.run((context) -> assertThat(output.getAll()).contains("(NIO, TLS with client certificates,"
+					+ " at most 10 connections, at most 2 per address, 2 allowed addresses or ranges)"));
+		this.runner.withPropertyValues("callosum.server.native-transport=false")
+			.run((context) -> assertThat(output.getAll()).contains("(NIO)"));
 	}
 
 	// Server names
@@ -263,10 +289,167 @@ class SslTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "*", "*x.example.org", ".example.org" })
+	@ValueSource(strings = { "*", "*x.example.org", ".example.org", "my_service.internal", "api.example.org.",
+			"-x.example.org", "*.my_service.internal", "10.0.0.1", "a b" })
 	void aPatternThatMakesNoSenseStopsTheStart(String pattern) {
 		withTls("ssl.server-name-bundles[" + pattern + "]=api").run((context) -> assertInvalid(context,
 				"callosum.server.ssl.server-name-bundles[" + pattern + "]", "neither a server name nor a wildcard"));
+	}
+
+	@Test
+	void theNamesInForceAreLogged(CapturedOutput output) {
+		withTls("ssl.server-name-bundles[*.wild.example.org]=wild")
+			.run((context) -> assertThat(output.getAll()).contains("{*.wild.example.org=wild}, otherwise 'main'"));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "server-name-bundles.*.internal.example.org", "serverNameBundles.*.internal.example.org",
+			"server-name-bundles.api.*" })
+	void aNameThatBindingTakesForAnotherStopsTheStart(String key) {
+		String name = key.substring(key.indexOf('.') + 1);
+		withTls("ssl." + key + "=api")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl." + key, "Write \"[" + name + "]\""));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "api.example.org", "API.example.org", "api-1.example.org" })
+	void aNameThatBindingKeepsNeedsNoBrackets(String name) {
+		withTls("ssl.server-name-bundles." + name + "=api")
+			.run((context) -> assertThat(certificate(context, name, null)).isEqualTo("CN=api"));
+	}
+
+	// A handshake at the start
+
+	@ParameterizedTest
+	@CsvSource({ "one,", "ONE, the alias 'ONE' is not one of [one]" })
+	void theAliasOfTheKeyCountsInItsLetters(String alias, @Nullable String reason) {
+		withKeyStore("PKCS12", (store) -> setKey(store, "one", TestTls.issue("one", AUTHORITY)))
+			.withPropertyValues("spring.ssl.bundle.jks.store.key.alias=" + alias)
+			.run((context) -> {
+				if (reason != null) {
+					assertInvalid(context, "callosum.server.ssl.bundle", reason);
+				}
+				else {
+					assertThat(certificate(context, null, null)).isEqualTo("CN=one");
+				}
+			});
+	}
+
+	@Test
+	void aStaleEntryBesideTheRightAliasHarmsNothing() {
+		withKeyStore("PKCS12", (store) -> {
+			setKey(store, "one", TestTls.issue("one", AUTHORITY));
+			store.setKeyEntry("stale", TestTls.issue("other", AUTHORITY).getKeyPair().getPrivate(),
+					"secret".toCharArray(), TestTls.issue("stale", AUTHORITY).getCertificatePath());
+		}).withPropertyValues("spring.ssl.bundle.jks.store.key.alias=one")
+			.run((context) -> assertThat(certificate(context, null, null)).isEqualTo("CN=one"));
+	}
+
+	@Test
+	void aKeyManagerThatListsNoAliasesIsOfUse() {
+		withBundle(new SingleKeyManager(TestTls.issue("unlisted", AUTHORITY)))
+			.run((context) -> assertThat(certificate(context, null, null)).isEqualTo("CN=unlisted"));
+	}
+
+	@Test
+	void aKeyManagerThatHasNoKeyForAServerNameStopsTheStart() {
+		withBundle(new SingleKeyManager(TestTls.issue("main", AUTHORITY), "api.example.org"))
+			.run((context) -> assertThat(certificate(context, null, null)).isEqualTo("CN=main"));
+		withBundle(new SingleKeyManager(TestTls.issue("main", AUTHORITY), "api.example.org"))
+			.withPropertyValues("callosum.server.ssl.server-name-bundles[api.example.org]=own")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.bundle",
+					"A handshake for 'api.example.org' fails"));
+	}
+
+	@ParameterizedTest
+	@EnumSource(names = { "ed25519", "rsa2048", "ecp384" })
+	void everyKindOfKeyThatCanBeServedStarts(CertificateBuilder.Algorithm algorithm) throws Exception {
+		X509Bundle bundle = new CertificateBuilder().algorithm(algorithm)
+			.subject("CN=" + algorithm)
+			.buildIssuedBy(AUTHORITY);
+		write("main", bundle);
+		withTls("ssl.client-auth=need")
+			.run((context) -> assertThat(certificate(context, null, CLIENT)).isEqualTo("CN=" + algorithm));
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "TLSv1.2", "TLSv1.3" })
+	void aKeyOfAnotherCertificateIsFoundWithEveryProtocol(String protocol) {
+		write("main.key", TestTls.issue("other", AUTHORITY).getPrivateKeyPEM());
+		withTls("ssl.client-auth=need")
+			.withPropertyValues("spring.ssl.bundle.pem.main.options.enabled-protocols=" + protocol)
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.bundle",
+					"The private key does not match the certificate"));
+	}
+
+	@Test
+	void aCipherThatTheKeyDoesNotFitStopsTheStart() {
+		withTls()
+			.withPropertyValues("spring.ssl.bundle.pem.main.options.enabled-protocols=TLSv1.2",
+					"spring.ssl.bundle.pem.main.options.ciphers=TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256")
+			.run((context) -> assertInvalid(context, "callosum.server.ssl.bundle",
+					"no private key that fits its certificate, protocols and cipher suites"));
+	}
+
+	private ApplicationContextRunner withKeyStore(String type, KeyStoreContent content) {
+		try {
+			KeyStore store = KeyStore.getInstance(type);
+			store.load(null, null);
+			content.addTo(store);
+			try (OutputStream out = Files.newOutputStream(this.directory.resolve("store"))) {
+				store.store(out, "secret".toCharArray());
+			}
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+		return this.runner.withPropertyValues("spring.ssl.bundle.jks.store.keystore.location=" + file("store"),
+				"spring.ssl.bundle.jks.store.keystore.type=" + type,
+				"spring.ssl.bundle.jks.store.keystore.password=secret", "callosum.server.ssl.bundle=store");
+	}
+
+	private static void setKey(KeyStore store, String alias, X509Bundle bundle) throws KeyStoreException {
+		store.setKeyEntry(alias, bundle.getKeyPair().getPrivate(), "secret".toCharArray(), bundle.getCertificatePath());
+	}
+
+	private ApplicationContextRunner withBundle(KeyManager keyManager) {
+		DefaultSslBundleRegistry bundles = new DefaultSslBundleRegistry();
+		bundles.registerBundle("own", SslBundle.of(null, null, null, null,
+				SslManagerBundle.of(keyManagerFactory(keyManager), trustManagerFactory())));
+		return new ApplicationContextRunner()
+			.withConfiguration(AutoConfigurations.of(CallosumServerAutoConfiguration.class))
+			.withBean(SslBundles.class, () -> bundles)
+			.withPropertyValues("callosum.server.host=127.0.0.1", "callosum.server.port=0",
+					"callosum.server.ssl.bundle=own");
+	}
+
+	private static TrustManagerFactory trustManagerFactory() {
+		try {
+			return AUTHORITY.toTrustManagerFactory();
+		}
+		catch (Exception ex) {
+			throw new IllegalStateException(ex);
+		}
+	}
+
+	private static KeyManagerFactory keyManagerFactory(KeyManager keyManager) {
+		return new KeyManagerFactory(new KeyManagerFactorySpi() {
+
+			@Override
+			protected void engineInit(KeyStore store, char[] password) {
+			}
+
+			@Override
+			protected void engineInit(ManagerFactoryParameters parameters) {
+			}
+
+			@Override
+			protected KeyManager[] engineGetKeyManagers() {
+				return new KeyManager[] { keyManager };
+			}
+
+		}, null, "single") {
+		};
 	}
 
 	// Reload
@@ -283,10 +466,10 @@ class SslTests {
 				assertThat(read(open, 3)).isEqualTo("0\r\n");
 				assertThat(server.connections()).hasSize(1);
 				CallosumConnection connection = server.connections().iterator().next();
-				write("main", issue("new", AUTHORITY));
+				write("main", TestTls.issue("new", AUTHORITY));
 				awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
 				assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=api");
-				write("api", issue("new api", AUTHORITY));
+				write("api", TestTls.issue("new api", AUTHORITY));
 				awaitUntil(() -> assertThat(certificate(context, "api.example.org", null)).isEqualTo("CN=new api"));
 				assertThat(certificate(context, null, null)).isEqualTo("CN=new");
 				assertThat(server.connections()).contains(connection);
@@ -294,7 +477,7 @@ class SslTests {
 				assertThat(read(open, 5)).isEqualTo("hello");
 				assertThat(name(open)).isEqualTo("CN=main");
 				open.close();
-				assertThat(output.getAll()).contains("uses the new certificate of SSL bundle 'main'")
+				assertThat(output.getAll()).contains("use the updated SSL bundle 'main' (callosum.server.ssl.bundle)")
 					.doesNotContain("doesn't support SSL reloading");
 			});
 	}
@@ -304,8 +487,8 @@ class SslTests {
 		withTls().run((context) -> {
 			Path key = this.directory.resolve("main.key");
 			String right = Files.readString(key);
-			write("main.key", issue("other", AUTHORITY).getPrivateKeyPEM());
-			awaitUntil(() -> assertThat(output.getAll()).contains("its private key is not that of its certificate"));
+			write("main.key", TestTls.issue("other", AUTHORITY).getPrivateKeyPEM());
+			awaitUntil(() -> assertThat(output.getAll()).contains("The private key does not match the certificate"));
 			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
 			write("main.crt", "garbage");
 			awaitUntil(() -> assertThat(output.getAll().lines().filter((line) -> line.contains("ERROR"))).hasSize(2));
@@ -315,7 +498,7 @@ class SslTests {
 			context.start();
 			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
 			write("main.key", right);
-			write("main", issue("new", AUTHORITY));
+			write("main", TestTls.issue("new", AUTHORITY));
 			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
 		});
 	}
@@ -323,7 +506,7 @@ class SslTests {
 	@Test
 	void aRestartedServerHasTheNewCertificate() {
 		withTls().run((context) -> {
-			write("main", issue("new", AUTHORITY));
+			write("main", TestTls.issue("new", AUTHORITY));
 			awaitUntil(() -> assertThat(certificate(context, null, null)).isEqualTo("CN=new"));
 			context.stop();
 			context.start();
@@ -340,7 +523,7 @@ class SslTests {
 			assertThat(bundles.handlers).hasSize(1);
 			context.close();
 			bundles.handlers.forEach((handler) -> handler.accept(bundles.getBundle("main")));
-			assertThat(output.getAll()).doesNotContain("uses the new certificate");
+			assertThat(output.getAll()).doesNotContain("use the updated");
 		});
 	}
 
@@ -364,10 +547,10 @@ class SslTests {
 		});
 	}
 
-	private static String plainSlot(AssertableApplicationContext context) {
+	private static int plainSlot(AssertableApplicationContext context) {
 		assertThat(context).hasNotFailed();
-		try (SlotClient client = new SlotClient(port(context))) {
-			return client.readLine();
+		try (TestClient client = new TestClient(port(context))) {
+			return client.readSlot();
 		}
 	}
 
@@ -428,27 +611,6 @@ class SslTests {
 		}
 	}
 
-	private static X509Bundle authority(String name) {
-		try {
-			return new CertificateBuilder().ecp256()
-				.subject("CN=" + name)
-				.setIsCertificateAuthority(true)
-				.buildSelfSigned();
-		}
-		catch (Exception ex) {
-			throw new IllegalStateException(ex);
-		}
-	}
-
-	private static X509Bundle issue(String name, X509Bundle authority) {
-		try {
-			return new CertificateBuilder().ecp256().subject("CN=" + name).buildIssuedBy(authority);
-		}
-		catch (Exception ex) {
-			throw new IllegalStateException(ex);
-		}
-	}
-
 	private void write(String name, X509Bundle bundle) {
 		write(name + ".key", bundle.getPrivateKeyPEM());
 		write(name + ".crt", bundle.getCertificatePathPEM());
@@ -458,7 +620,7 @@ class SslTests {
 		try {
 			Path file = Files.createTempFile(this.directory, name, null);
 			Files.writeString(file, content);
-			// Not by REPLACE_EXISTING, which deletes first: who looks just then finds no
+			// Not by REPLACE_EXISTING, which deletes first: a look just then finds no
 			// file
 			Files.move(file, this.directory.resolve(name), StandardCopyOption.ATOMIC_MOVE);
 		}
@@ -473,6 +635,68 @@ class SslTests {
 
 	private static void awaitUntil(ThrowingRunnable assertion) {
 		Awaitility.await().atMost(Duration.ofSeconds(30)).untilAsserted(assertion);
+	}
+
+	@FunctionalInterface
+	private interface KeyStoreContent {
+
+		void addTo(KeyStore store) throws Exception;
+
+	}
+
+	/**
+	 * Has one key, which it neither lists nor shows to clients that ask for some server.
+	 */
+	private static final class SingleKeyManager extends X509ExtendedKeyManager {
+
+		private final X509Bundle bundle;
+
+		private final List<String> refusedServerNames;
+
+		SingleKeyManager(X509Bundle bundle, String... refusedServerNames) {
+			this.bundle = bundle;
+			this.refusedServerNames = List.of(refusedServerNames);
+		}
+
+		@Override
+		public @Nullable String chooseEngineServerAlias(String keyType, Principal[] issuers, SSLEngine engine) {
+			boolean refused = ((ExtendedSSLSession) engine.getHandshakeSession()).getRequestedServerNames()
+				.stream()
+				.anyMatch((name) -> this.refusedServerNames
+					.contains(new String(name.getEncoded(), StandardCharsets.US_ASCII)));
+			return (!refused && keyType.equals("EC")) ? "only" : null;
+		}
+
+		@Override
+		public String @Nullable [] getClientAliases(String keyType, Principal[] issuers) {
+			return null;
+		}
+
+		@Override
+		public @Nullable String chooseClientAlias(String[] keyTypes, Principal[] issuers, Socket socket) {
+			return null;
+		}
+
+		@Override
+		public String @Nullable [] getServerAliases(String keyType, Principal[] issuers) {
+			return null;
+		}
+
+		@Override
+		public @Nullable String chooseServerAlias(String keyType, Principal[] issuers, Socket socket) {
+			return null;
+		}
+
+		@Override
+		public X509Certificate[] getCertificateChain(String alias) {
+			return this.bundle.getCertificatePath();
+		}
+
+		@Override
+		public PrivateKey getPrivateKey(String alias) {
+			return this.bundle.getKeyPair().getPrivate();
+		}
+
 	}
 
 	@Configuration(proxyBeanMethods = false)

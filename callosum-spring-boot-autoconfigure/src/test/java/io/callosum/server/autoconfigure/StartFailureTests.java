@@ -45,7 +45,9 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.core.env.StandardEnvironment;
 import org.springframework.core.env.SystemEnvironmentPropertySource;
 
+import io.callosum.server.BlockingConnectionHandler;
 import io.callosum.server.CallosumTcpServerCustomizer;
+import io.callosum.server.ConnectionHandler;
 import io.callosum.server.ServerBindException;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -130,8 +132,6 @@ class StartFailureTests {
 
 	@ParameterizedTest
 	@CsvSource(delimiter = '|', textBlock = """
-			host                  | ''      | must not be empty
-			host                  | ' '     | must not be empty
 			port                  | -1      | must be from 0 to 65535
 			port                  | 65536   | must be from 0 to 65535
 			backlog               | 0       | must be 1 or more
@@ -139,8 +139,14 @@ class StartFailureTests {
 			max-connections       | 0       | must be 1 or more
 			max-connections       | -1      | must be 1 or more
 			max-connections-per-address | 0  | must be 1 or more
+			max-pending-slot-requests | 0    | must be 1 or more
+			read-ahead            | 0B      | must be from 1 byte to 1 gigabyte
+			read-ahead            | 2GB     | must be from 1 byte to 1 gigabyte
+			read-ahead-budget     | 0B      | must be 1 byte or more
 			allowed-addresses     | 10.0.0.0/8,nowhere | is not an IP address or a range in CIDR notation
 			allowed-addresses     | 10.0.0.0/33 | is not an IP address or a range in CIDR notation
+			completion-timeout    | 0s      | must be more than 0
+			completion-timeout    | -1s     | must be more than 0
 			idle-timeout          | 0s      | must be more than 0
 			idle-timeout          | -1s     | must be more than 0
 			write-timeout         | 0s      | must be more than 0
@@ -169,6 +175,7 @@ class StartFailureTests {
 			backlog               | many
 			max-connections       | none
 			slot-timeout          | soon
+			completion-timeout    | never
 			idle-timeout          | never
 			keep-alive.count      | often
 			ssl.client-auth       | maybe
@@ -185,11 +192,18 @@ class StartFailureTests {
 	}
 
 	@Test
+	void handlersOfBothKindsAreNamed(CapturedOutput output) {
+		assertFails(BothHandlers.class, "--callosum.server.port=0");
+		assertAnalysis(output, "the ConnectionHandler 'reactive' and the BlockingConnectionHandler 'blocking'",
+				"Remove one of the two beans");
+	}
+
+	@Test
 	void anUnknownSslBundleIsNamedWithItsKeyAndThoseThatThereAre(CapturedOutput output) {
 		assertFails(Application.class, "--callosum.server.port=0", "--callosum.server.ssl.bundle=unknown",
 				"--spring.ssl.bundle.pem.known.options.ciphers=any");
 		assertAnalysis(output, "Invalid value 'unknown' for configuration property 'callosum.server.ssl.bundle'",
-				"There is no such SSL bundle. There are [known].");
+				"There is no such SSL bundle. Available bundles: [known].");
 	}
 
 	@Test
@@ -201,16 +215,79 @@ class StartFailureTests {
 
 	@Test
 	void aBadValueOfTheSystemEnvironmentIsNamedWithItsKey(CapturedOutput output) {
+		assertFailsWithVariables(Map.of("CALLOSUM_SERVER_MAXCONNECTIONS", "0"));
+		assertAnalysis(output, "Invalid value '0' for configuration property 'callosum.server.max-connections'",
+				"must be 1 or more");
+	}
+
+	@ParameterizedTest
+	@CsvSource(delimiter = '|', textBlock = """
+			ALLOWEDADDRESSES      | allowed-addresses
+			BACKLOG               | backlog
+			HOST                  | host
+			IDLETIMEOUT           | idle-timeout
+			KEEPALIVE_COUNT       | keep-alive.count
+			KEEPALIVE_IDLE        | keep-alive.idle
+			MAXCONNECTIONS        | max-connections
+			MAXCONNECTIONSPERADDRESS | max-connections-per-address
+			PORT                  | port
+			SHUTDOWN              | shutdown
+			SLOTTIMEOUT           | slot-timeout
+			SSL_BUNDLE            | ssl.bundle
+			SSL_CLIENTAUTH        | ssl.client-auth
+			SSL_ENABLED           | ssl.enabled
+			SSL_SERVERNAMEBUNDLES | ssl.server-name-bundles
+			WRITETIMEOUT          | write-timeout
+			""")
+	void aVariableThatIsSetAndEmptyIsNamedWithItsKey(String variable, String key, CapturedOutput output) {
+		// As compose files write it, over a configuration file that closes what is open
+		assertFailsWithVariables(Map.of("CALLOSUM_SERVER_" + variable, ""),
+				"--spring.config.location=classpath:closed.properties");
+		assertAnalysis(output, "callosum.server." + key);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "allowed-addresses=${NOT_THERE:}", "max-connections=${NOT_THERE:}", "ssl.bundle= ",
+			"keep-alive=", "ssl=" })
+	void aValueThatIsEmptyInTheEndIsNamedWithItsKey(String property, CapturedOutput output) {
+		assertFails(Application.class, "--callosum.server.port=0", "--callosum.server." + property);
+		assertAnalysis(output,
+				"'callosum.server." + property.substring(0, property.indexOf('=')) + "' is set, but empty",
+				"remove it to use the default");
+	}
+
+	@Test
+	void allPropertiesMayBeCommentedOut() {
+		SpringApplication application = application(Application.class);
+		application.setDefaultProperties(Map.of("callosum.server", "", "callosum", ""));
+		application.run("--callosum.server.port=0").close();
+	}
+
+	@Test
+	void theVariableThatKubernetesSetsForAServiceIsExplained(CapturedOutput output) {
+		assertFailsWithVariables(Map.of("CALLOSUM_SERVER_PORT", "tcp://10.96.0.10:4040", "CALLOSUM_SERVER_SERVICE_HOST",
+				"10.96.0.10", "CALLOSUM_SERVER_SERVICE_PORT", "4040"));
+		assertAnalysis(output,
+				"The environment variable CALLOSUM_SERVER_PORT has the value 'tcp://10.96.0.10:4040', which is not a valid value"
+						+ " of callosum.server.port",
+				"a service named 'callosum-server'", "enableServiceLinks: false");
+	}
+
+	@Test
+	void aPortThatIsNoNumberIsNotTakenForThatOfAService(CapturedOutput output) {
+		assertFailsWithVariables(Map.of("CALLOSUM_SERVER_PORT", "4040/tcp"));
+		assertAnalysis(output, "callosum.server.port", "4040/tcp");
+		assertThat(output.getAll()).doesNotContain("Kubernetes");
+	}
+
+	private static void assertFailsWithVariables(Map<String, Object> variables, String... arguments) {
 		SpringApplication application = application(Application.class);
 		StandardEnvironment environment = new StandardEnvironment();
 		environment.getPropertySources()
-			.replace(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
-					new SystemEnvironmentPropertySource(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME,
-							Map.of("CALLOSUM_SERVER_MAXCONNECTIONS", "0")));
+			.replace(StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME, new SystemEnvironmentPropertySource(
+					StandardEnvironment.SYSTEM_ENVIRONMENT_PROPERTY_SOURCE_NAME, variables));
 		application.setEnvironment(environment);
-		assertThatException().isThrownBy(() -> application.run("--callosum.server.port=0"));
-		assertAnalysis(output, "Invalid value '0' for configuration property 'callosum.server.max-connections'",
-				"must be 1 or more");
+		assertThatException().isThrownBy(() -> application.run(arguments));
 	}
 
 	@Test
@@ -269,6 +346,22 @@ class StartFailureTests {
 	@Configuration(proxyBeanMethods = false)
 	@EnableAutoConfiguration
 	static class Application {
+
+	}
+
+	@Configuration(proxyBeanMethods = false)
+	@EnableAutoConfiguration
+	static class BothHandlers {
+
+		@Bean
+		ConnectionHandler reactive() {
+			return (connection) -> connection.inbound().receive().then();
+		}
+
+		@Bean
+		BlockingConnectionHandler blocking() {
+			return (connection) -> connection.inputStream().transferTo(connection.outputStream());
+		}
 
 	}
 

@@ -61,8 +61,8 @@ class AcceptFaultTests {
 	@FaultTest
 	void aPeerThatLeavesAtOnceCostsNoSlotAndNoLineInTheLog(Link link, Departure departure) {
 		int clients = Faults.storm(link) / 4;
-		// Not all at once: who resets a connection that waits for a place in the backlog
-		// was never there
+		// Not all at once: a connection that is reset while it waits for a place in the
+		// backlog was never there
 		int rounds = (link.isSecure() || departure != Departure.RST) ? 1 : Math.max(1, 20_000 / clients);
 		try (TestServer server = TestServer.create(link).start()) {
 			for (int round = 0; round < rounds; round++) {

@@ -82,6 +82,13 @@ final class ApplicationProcess implements AutoCloseable {
 		return Integer.parseInt(awaitLine(0, "PORT ([0-9]+)").group(1));
 	}
 
+	/**
+	 * Return the port of its web server.
+	 */
+	int webPort() {
+		return Integer.parseInt(awaitLine(0, "WEB ([0-9]+)").group(1));
+	}
+
 	InetSocketAddress address() {
 		return new InetSocketAddress(this.host, port());
 	}
@@ -235,8 +242,8 @@ final class ApplicationProcess implements AutoCloseable {
 		private final List<String> prefix = new ArrayList<>();
 
 		// Starts fast
-		private final List<String> options = new ArrayList<>(List.of("-Xmx256m", "-XX:+UseSerialGC",
-				"-XX:TieredStopAtLevel=1", "-Dio.netty.leakDetection.level=paranoid",
+		private final List<String> options = new ArrayList<>(List.of("-Xmx256m", "-Dio.netty.maxDirectMemory=214748364",
+				"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dio.netty.leakDetection.level=paranoid",
 				"-Dlogging.pattern.console=%d{HH:mm:ss.SSS} %5p %m%n"));
 
 		private final List<String> arguments = new ArrayList<>();

@@ -34,6 +34,7 @@ import reactor.netty.NettyOutbound;
 
 import io.callosum.server.ConnectionEvent;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.EndReason;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.Payload;
@@ -51,7 +52,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 class BytesFaultTests {
 
 	@FaultTest
-	void aPeerThatLeavesIsNoticedHoweverItLeavesAndWhoeverReadsItsBytes(Link link, Owner owner) {
+	void aPeerThatLeavesInAnyWayIsNoticedWhateverReadsItsBytes(Link link, Owner owner) {
 		try (TestServer server = TestServer.create(link, (builder) -> builder.connectionHandler(owner.handler))) {
 			server.events().on(ConnectionEvent.class, owner.listener);
 			server.start();
@@ -66,7 +67,7 @@ class BytesFaultTests {
 	}
 
 	@FaultTest
-	void whereMoreLiesUnreadThanIsHeldThePeerIsGivenUpAtTheIdleTimeOut(Link link) {
+	void whereMoreLiesUnreadThanIsHeldThePeerIsGivenUpAtTheIdleTimeout(Link link) {
 		try (TestServer server = TestServer
 			.create(link, (builder) -> builder.idleTimeout(Duration.ofSeconds(2)).connectionHandler((connection) -> {
 				connection.inbound();
@@ -78,9 +79,8 @@ class BytesFaultTests {
 			client.send(new byte[300_000]);
 			Departure.HALF_CLOSE.leave(client);
 			// Epoll reads to the end once the peer has closed
-			List<SlotFreeEvent.Reason> reasons = link.transport().isNative()
-					? List.of(SlotFreeEvent.Reason.IDLE_TIMEOUT, SlotFreeEvent.Reason.PEER_CLOSED)
-					: List.of(SlotFreeEvent.Reason.IDLE_TIMEOUT);
+			List<EndReason> reasons = link.transport().isNative()
+					? List.of(EndReason.IDLE_TIMEOUT, EndReason.PEER_CLOSED) : List.of(EndReason.IDLE_TIMEOUT);
 			TestServer.await("the end",
 					() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 						.extracting(SlotFreeEvent::getReason)
@@ -89,7 +89,7 @@ class BytesFaultTests {
 	}
 
 	@FaultTest
-	void aPeerThatNeverReadsIsGivenUpAtTheWriteTimeOutAndHasItsSlotFreed(Link link, Answer answer) {
+	void aPeerThatNeverReadsIsGivenUpAtTheWriteTimeoutAndHasItsSlotFreed(Link link, Answer answer) {
 		Faults.Memory memory = new Faults.Memory();
 		AtomicLong most = new AtomicLong();
 		ConnectionHandler handler = (connection) -> answer.send(connection.outbound(),
@@ -104,7 +104,7 @@ class BytesFaultTests {
 			assertThat(most).hasValueLessThan(8_000_000);
 			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 				.extracting(SlotFreeEvent::getReason)
-				.isEqualTo(SlotFreeEvent.Reason.WRITE_TIMEOUT);
+				.isEqualTo(EndReason.WRITE_TIMEOUT);
 		}
 	}
 

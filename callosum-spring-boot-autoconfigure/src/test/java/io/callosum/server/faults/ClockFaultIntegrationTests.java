@@ -42,8 +42,8 @@ import io.callosum.server.TestClient;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * An application that stands still for a while, or whose clock jumps: nobody is taken for
- * late who is not.
+ * An application that stands still for a while, or whose clock jumps: no peer is taken
+ * for late that is not.
  */
 @ParameterizedClass
 @EnumSource
@@ -73,17 +73,17 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		this.application.signal("STOP");
 		try (Selector waiting = Selector.open()) {
 			connect(waiting, 100);
-			// For longer than the time-outs, and until late answers are due too
+			// For longer than the timeouts, and until late answers are due too
 			TimeUnit.SECONDS.sleep(8);
 			this.application.signal("CONT");
 			assertThat(readSlots(waiting, backlog)).hasSizeGreaterThanOrEqualTo(backlog);
 		}
 		assertThat(slotOfNewcomer()).isGreaterThanOrEqualTo(talkers.size() + readers.size());
 		askers.forEach((client) -> assertThat(client.isRefused()).isTrue());
-		// For longer than the time-outs
+		// For longer than the timeouts
 		int sentBefore = sent.get();
 		ApplicationProcess.await("more", () -> assertThat(sent).hasValueGreaterThan(sentBefore + 25));
-		ApplicationProcess.await("time-outs", () -> {
+		ApplicationProcess.await("timeouts", () -> {
 			Map<String, Long> freed = this.application.output()
 				.lines()
 				.filter((line) -> line.startsWith("FREE "))

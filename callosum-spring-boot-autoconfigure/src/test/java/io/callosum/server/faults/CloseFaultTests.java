@@ -30,6 +30,7 @@ import reactor.core.publisher.Mono;
 
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.ConnectionEvent;
+import io.callosum.server.EndReason;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.ServerErrorEvent;
@@ -59,7 +60,7 @@ class CloseFaultTests {
 				client.close();
 			}
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(10)
-				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.PEER_CLOSED));
+				.allSatisfy((event) -> assertThat(event.getReason()).isEqualTo(EndReason.PEER_CLOSED));
 			Faults.verifyNoError(server);
 		}
 	}
@@ -118,7 +119,7 @@ class CloseFaultTests {
 	}
 
 	@FaultTest
-	void whoeverClosesFirstTheSlotIsFreedOnce(Link link, ListenerThreads threads) {
+	void aSlotIsFreedOnceWhicheverSideClosesFirst(Link link, ListenerThreads threads) {
 		ConcurrentMap<Integer, CallosumConnection> connections = new ConcurrentHashMap<>();
 		try (TestServer server = TestServer.create(link, (builder) -> threads.applyTo(builder.connectionHandler(
 				(connection) -> connection.inbound().receive().asString().takeUntil("!"::equals).then())))) {

@@ -69,7 +69,7 @@ class ConnectionSoak {
 	private static final int SAMPLES = 30;
 
 	/**
-	 * The errors that a server may tell of: what the {@link Behavior behaviors} let
+	 * The errors that a server may report: what the {@link Behavior behaviors} let
 	 * happen, and what clients do to a handshake.
 	 */
 	private static final Set<String> ERRORS = Set.of("ERROR IllegalStateException", "ERROR OutOfMemoryError",

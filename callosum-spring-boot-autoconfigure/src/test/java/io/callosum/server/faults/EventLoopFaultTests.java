@@ -244,7 +244,7 @@ class EventLoopFaultTests {
 	}
 
 	/**
-	 * Who has the bytes of a connection.
+	 * The owner of the bytes of a connection.
 	 */
 	enum Owner {
 

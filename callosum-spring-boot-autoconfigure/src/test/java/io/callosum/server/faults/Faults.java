@@ -97,7 +97,7 @@ final class Faults {
 	}
 
 	/**
-	 * Check that nobody was told of an error, and nothing was logged of a peer.
+	 * Check that no error was reported, and nothing logged about a peer.
 	 */
 	static void verifyNoError(TestServer server) {
 		assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
@@ -106,7 +106,7 @@ final class Faults {
 	}
 
 	/**
-	 * Check that whoever does not debug sees no stack trace.
+	 * Check that no stack trace is logged above the debug level.
 	 */
 	static void verifyNoStackTrace(TestServer server) {
 		assertThat(server.logged(Level.INFO)).noneMatch((line) -> STACK_TRACE.matcher(line).find());

@@ -156,7 +156,7 @@ class ListenerFaultTests {
 	}
 
 	@FaultTest
-	void aListenerMayCloseItsConnectionInAnyWayInAnyEventWhoeverGaveTheSlot(Link link, ListenerThreads threads) {
+	void aListenerMayCloseItsConnectionInAnyWayInAnyEvent(Link link, ListenerThreads threads) {
 		AtomicReference<Class<?>> event = new AtomicReference<>();
 		AtomicReference<Means> means = new AtomicReference<>();
 		AtomicReference<Answer> answer = new AtomicReference<>();
@@ -362,7 +362,7 @@ class ListenerFaultTests {
 	}
 
 	/**
-	 * Who answers a request for a slot, and when.
+	 * What answers a request for a slot, and when.
 	 */
 	enum Answer {
 

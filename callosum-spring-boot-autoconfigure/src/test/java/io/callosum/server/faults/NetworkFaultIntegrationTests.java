@@ -104,9 +104,8 @@ class NetworkFaultIntegrationTests {
 	 * was sent. Its own patience with that is a quarter of an hour.
 	 */
 	@Test
-	void theSlotOfAPeerThatVanishesComesBackWhereTheApplicationWritesALittleAndACustomizerLimitsThat()
-			throws IOException {
-		assumeTrue(this.server.transport.isNative(), "NIO has no option for the TCP user time-out");
+	void theSlotOfAPeerThatVanishesComesBackUnderALimitOfACustomizer() throws IOException {
+		assumeTrue(this.server.transport.isNative(), "NIO has no option for the TCP user timeout");
 		verifySlotOfVanishedPeerComesBack(Behavior.TICK, "PEER_RESET", Duration.ofSeconds(6));
 	}
 
@@ -218,7 +217,7 @@ class NetworkFaultIntegrationTests {
 			this.namespace.requireFirewall();
 			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(directory, this.transport)
 				.prefix(this.namespace.prefix())
-				// Gives a peer up after 10 s, or 8 s by the TCP user time-out
+				// Gives a peer up after 10 s, or 8 s by the TCP user timeout
 				.server("keep-alive.idle=2s", "keep-alive.interval=1s", "keep-alive.count=8", "write-timeout=3s",
 						"ssl.handshake-timeout=6s");
 			if (this.tls) {

@@ -17,15 +17,20 @@
 package io.callosum.server.faults;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
@@ -57,6 +62,21 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		assertThat(client.read()).isEqualTo(-1);
 		assertThat(this.application.awaitEnd()).isZero();
 		assertThat(this.application.output()).contains("FREE 0 SERVER_STOPPED", "Callosum server stopped");
+	}
+
+	@Test
+	void aServerStartsWhereTheRuntimeLacksTheModuleOfKeepAlive() {
+		this.application = launcher()
+			.options("--limit-modules=java.base,java.desktop,java.instrument,java.logging,"
+					+ "java.management,java.naming,java.sql,java.xml,jdk.crypto.ec,jdk.httpserver,jdk.management,"
+					+ "jdk.unsupported")
+			.start();
+		assertThat(connect().readSlot()).isZero();
+		assertThat(this.application.warnings()).hasSize(this.transport.isNative() ? 0 : 1)
+			.allMatch((line) -> line.contains("lacks the module jdk.net"));
+		// Without that module there is no look into the process either
+		this.application.closeInput();
+		assertThat(this.application.awaitEnd()).isZero();
 	}
 
 	@Test
@@ -101,6 +121,57 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 	}
 
 	@Test
+	void anApplicationThatIsToldToEndCutsNoneOfItsBusyClientsInTheMiddleOfARequest() throws Exception {
+		// None of them is ever quiet for so long: all have to end between two requests
+		this.application = launcher().server("shutdown-quiet-period=1h").arguments("--test.database=200ms").start();
+		List<TestClient> clients = connect(Behavior.NONE, 200);
+		Set<String> answered = ConcurrentHashMap.newKeySet();
+		ExecutorService executor = Executors.newCachedThreadPool();
+		List<Future<?>> ends = new ArrayList<>();
+		for (int i = 0; i < clients.size(); i++) {
+			TestClient client = clients.get(i);
+			int number = i;
+			ends.add(executor.submit(() -> askWithoutAPause(client, number, answered)));
+		}
+		ApplicationProcess.await("answers", () -> assertThat(answered).hasSizeGreaterThan(2 * clients.size()));
+		this.application.signal("TERM");
+		assertThat(this.application.awaitEnd()).isEqualTo(143);
+		executor.shutdown();
+		for (Future<?> end : ends) {
+			end.get(30, TimeUnit.SECONDS);
+		}
+		String output = this.application.output();
+		String processed = "PROCESSED ";
+		assertThat(output.lines()
+			.filter((line) -> line.startsWith(processed))
+			.map((line) -> line.substring(processed.length()))).containsExactlyInAnyOrderElementsOf(answered);
+		assertThat(output.lines().filter((line) -> line.contains(" HANDLER_COMPLETED "))).hasSize(clients.size());
+		assertThat(this.application.warnings()).isEmpty();
+	}
+
+	/**
+	 * Ask for one answer after the other until the server closes the connection.
+	 */
+	private static void askWithoutAPause(TestClient client, int number, Set<String> answered) {
+		for (int i = 0; true; i++) {
+			String request = number + "-" + i;
+			try {
+				client.send(request + "\n");
+			}
+			catch (UncheckedIOException ex) {
+				// Closed after the last answer
+				return;
+			}
+			String answer = client.readLine();
+			if (answer.isEmpty()) {
+				return;
+			}
+			assertThat(answer).isEqualTo(request + "\n");
+			answered.add(request);
+		}
+	}
+
+	@Test
 	void aServerThatIsKilledLeavesItsClientsAndItsPortAtOnce() {
 		this.application = launcher().start();
 		InetSocketAddress address = this.application.address();
@@ -138,7 +209,8 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		});
 		ApplicationProcess.await("slots",
 				() -> assertThat(this.application.state()).containsEntry("slots", 1L).containsEntry("sockets", 1L));
-		assertThat(this.application.warnings()).hasSize(2);
+		// Of a listener two kinds, and of a refusal one
+		assertThat(this.application.warnings()).hasSize(3);
 	}
 
 	@Test

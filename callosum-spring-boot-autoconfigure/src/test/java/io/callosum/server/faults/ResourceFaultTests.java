@@ -25,8 +25,10 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.ChannelOption;
 
 import io.callosum.server.ConnectionEvent;
+import io.callosum.server.EndReason;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
+import io.callosum.server.ServerErrorEvent;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
 import io.callosum.server.TestClient;
@@ -76,6 +78,10 @@ class ResourceFaultTests {
 				exhausted.set(false);
 				client.close();
 			}
+			TestServer.await("errors", () -> assertThat(server.events().of(ServerErrorEvent.class)).hasSize(3));
+			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
+				.containsOnly(EndReason.OUT_OF_MEMORY);
+			assertThat(server.warnings()).filteredOn((line) -> line.contains("lack of memory")).hasSize(1);
 			assertThat(server.connect().readSlot()).isZero();
 		}
 	}

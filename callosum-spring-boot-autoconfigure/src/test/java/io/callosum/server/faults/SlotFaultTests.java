@@ -36,6 +36,7 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
 
 import io.callosum.server.ConnectionEvent;
+import io.callosum.server.EndReason;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.LowestSlotAllocator;
@@ -127,7 +128,7 @@ class SlotFaultTests {
 	}
 
 	@FaultTest
-	void anAnswerAfterTheTimeOutIsFreedAtOnce(Link link, ListenerThreads threads) {
+	void anAnswerAfterTheTimeoutIsFreedAtOnce(Link link, ListenerThreads threads) {
 		CompletableFuture<Integer> answer = new CompletableFuture<>();
 		try (TestServer server = TestServer.create(link,
 				(builder) -> threads.applyTo(builder.slotTimeout(Duration.ofSeconds(1))))) {
@@ -139,11 +140,28 @@ class SlotFaultTests {
 			TestServer.await("free",
 					() -> assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
 						.extracting(SlotFreeEvent::getReason)
-						.isEqualTo(SlotFreeEvent.Reason.SLOT_TIMEOUT));
+						.isEqualTo(EndReason.SLOT_TIMEOUT));
 			assertThat(server.events().of(ConnectionEvent.class)).isEmpty();
 			assertThat(server.measured("slotRequestOverdue")).isOne();
 			assertThat(server.measured("overdueSlotRequestAnswered")).isOne();
 			server.expectNextSlot(4);
+		}
+	}
+
+	@FaultTest
+	void anAnswerThatTheTimeoutItselfBringsIsOverdue(Link link, ListenerThreads threads) {
+		CompletableFuture<Integer> answer = new CompletableFuture<>();
+		try (TestServer server = TestServer.create(link,
+				(builder) -> threads.applyTo(builder.slotTimeout(Duration.ofMillis(200))
+					.customizer((tcpServer) -> tcpServer.doOnChannelInit((observer, channel,
+							address) -> channel.closeFuture().addListener((closed) -> answer.complete(4))))))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
+			server.start();
+			assertThat(server.connect().isRefused()).isTrue();
+			TestServer.await("free", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
+			server.verifyNothingLeft();
+			assertThat(server.measured("slotRequestOverdue")).isOne();
+			assertThat(server.measured("overdueSlotRequestAnswered")).isOne();
 		}
 	}
 

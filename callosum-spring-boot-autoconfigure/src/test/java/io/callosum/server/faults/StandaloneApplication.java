@@ -22,6 +22,7 @@ import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.lang.management.BufferPoolMXBean;
 import java.lang.management.ManagementFactory;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -40,6 +41,7 @@ import javax.management.JMException;
 import javax.management.ObjectName;
 
 import com.sun.management.UnixOperatingSystemMXBean;
+import com.sun.net.httpserver.HttpServer;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
@@ -47,7 +49,9 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
+import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.handler.codec.LineBasedFrameDecoder;
 import io.netty.util.internal.PlatformDependent;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
@@ -74,14 +78,16 @@ import io.callosum.server.ServerStartedEvent;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequest;
 import io.callosum.server.SlotRequestEvent;
+import io.callosum.server.TestServer;
 
 /**
- * An application without a web server, for a process of its own. It does to a connection
- * what the {@link Behavior} says that the client has chosen, prints what it hears of its
- * server, and closes its context when its standard input ends.
+ * An application without a web server, unless the test wants one, for a process of its
+ * own. It does to a connection what the {@link Behavior} says that the client has chosen,
+ * prints what it hears of its server, and closes its context when its standard input
+ * ends.
  * <p>
  * Lines of its standard input are commands: {@code state} prints what the process holds
- * after a garbage collection, and lets Netty tell of buffers that are lost, {@code hog}
+ * after a garbage collection, and lets Netty report buffers that are lost, {@code hog}
  * takes all direct memory, {@code release} gives it back.
  */
 @Configuration(proxyBeanMethods = false)
@@ -140,10 +146,40 @@ class StandaloneApplication {
 		return (connection) -> serve(Behavior.of(connection.remoteAddress()), connection);
 	}
 
+	/**
+	 * Answers each line when a database would have, and prints those that it begins with.
+	 */
+	@Bean
+	@ConditionalOnProperty("test.database")
+	ConnectionHandler database(@Value("${test.database}") Duration duration) {
+		return (connection) -> connection.outbound()
+			.sendString(connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(100)))
+				.receive()
+				.asString()
+				.concatMap((line) -> {
+					System.out.println("PROCESSED " + line);
+					return Mono.delay(duration).thenReturn(line + "\n");
+				}));
+	}
+
 	@Bean
 	@ConditionalOnProperty("test.tcp-user-timeout")
 	CallosumTcpServerCustomizer tcpUserTimeout(@Value("${test.tcp-user-timeout}") int timeout) {
 		return (tcpServer) -> tcpServer.childOption(EpollChannelOption.TCP_USER_TIMEOUT, timeout);
+	}
+
+	@Bean(destroyMethod = "")
+	@ConditionalOnProperty("test.web-server")
+	HttpServer webServer() throws IOException {
+		HttpServer server = HttpServer.create(new InetSocketAddress("127.0.0.1", 0), 0);
+		server.createContext("/", (exchange) -> {
+			exchange.sendResponseHeaders(204, -1);
+			exchange.close();
+		});
+		server.start();
+		System.out.println("WEB " + server.getAddress().getPort());
+		return server;
 	}
 
 	@EventListener
@@ -190,7 +226,7 @@ class StandaloneApplication {
 			case CONNECTION_ERROR -> throw new IllegalStateException("Test");
 			case CONNECTION_STACK_OVERFLOW -> overflow(0);
 			case CONNECTION_OUT_OF_MEMORY -> System.out.println(new long[Integer.MAX_VALUE].length);
-			case ECHO, FLOOD, TICK, STALL, COMPLETE, FAIL -> {
+			case ECHO, LINES, FLOOD, TICK, STALL, COMPLETE, FAIL -> {
 				if (!this.handler) {
 					Flux.from(serve(behavior, connection))
 						.doFinally((signal) -> connection.close())
@@ -229,6 +265,12 @@ class StandaloneApplication {
 	private static Publisher<Void> serve(Behavior behavior, CallosumConnection connection) {
 		return switch (behavior) {
 			case ECHO -> connection.outbound().send(connection.inbound().receive().retain(), (bytes) -> true).then();
+			case LINES -> connection.outbound()
+				.sendString(connection.inbound()
+					.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+					.receive()
+					.asString()
+					.map((line) -> "echo " + line + "\r\n"));
 			case FLOOD -> connection.outbound()
 				.send(Flux.generate((sink) -> sink.next(Unpooled.wrappedBuffer(BLOCK))), (bytes) -> true)
 				.then();
@@ -283,7 +325,7 @@ class StandaloneApplication {
 		Map<String, Long> state = new LinkedHashMap<>();
 		reportLeaks();
 		String objects = objects();
-		state.put("leases", count(objects, ".*\\.ConnectionLease"));
+		state.put("leases", count(objects, Pattern.quote(TestServer.connectionType().getName())));
 		state.put("channels", count(objects, ".*\\.(Epoll|Nio)SocketChannel"));
 		state.put("sslHandlers", count(objects, ".*\\.SslHandler"));
 		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
@@ -336,7 +378,7 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * Let Netty tell of each buffer that nobody has released and nobody holds any more.
+	 * Let Netty report each buffer that was not released and is not held any more.
 	 */
 	private static void reportLeaks() {
 		GarbageCollection.await();
@@ -400,17 +442,24 @@ class StandaloneApplication {
 	}
 
 	private String hog() {
+		hog(UnpooledByteBufAllocator.DEFAULT);
+		// From JDK 25 on, the memory of a pool does not count towards the limit of the
+		// JVM
+		hog(ByteBufAllocator.DEFAULT);
+		return "";
+	}
+
+	private void hog(ByteBufAllocator allocator) {
 		for (int size = 1 << 20; size > 0; size >>= 4) {
 			try {
 				while (true) {
-					this.hogs.add(Unpooled.directBuffer(size, size));
+					this.hogs.add(allocator.directBuffer(size, size));
 				}
 			}
 			catch (OutOfMemoryError ex) {
 				// As intended
 			}
 		}
-		return "";
 	}
 
 	private String release() {

@@ -35,7 +35,7 @@ import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 
 /**
- * Shows the server and its connections, and closes one of them.
+ * {@link Endpoint} that shows the server and its connections, and closes connections.
  */
 @Endpoint(id = "callosum", defaultAccess = Access.READ_ONLY)
 class CallosumEndpoint {
@@ -55,8 +55,8 @@ class CallosumEndpoint {
 
 	/**
 	 * Describe the server.
-	 * @param fromSlot the lowest slot of the connections to list, 0 by default
-	 * @param limit how many connections to list, 100 by default and 1000 at most
+	 * @param fromSlot the lowest slot to list, 0 by default
+	 * @param limit the number of connections to list, by default 100, at most 1000
 	 * @return the description
 	 */
 	@ReadOperation
@@ -79,13 +79,13 @@ class CallosumEndpoint {
 			.toList();
 		return new ServerDescriptor(ServerView.state(this.server).toString(), ServerView.address(this.server),
 				new LimitsDescriptor(this.server.maxConnections(), this.server.maxConnectionsPerAddress()),
-				connections.size(), ServerView.highestSlot(connections), listed);
+				this.server.weight(), connections.size(), ServerView.highestSlot(connections), listed);
 	}
 
 	/**
 	 * Close a connection.
 	 * @param connectionId the id of the connection
-	 * @return whether there is such a connection
+	 * @return {@code true} if there was such a connection
 	 */
 	@DeleteOperation
 	boolean closeConnection(@Selector String connectionId) {
@@ -100,7 +100,7 @@ class CallosumEndpoint {
 
 	private ConnectionDescriptor describe(CallosumConnection connection, Instant now) {
 		Duration age = Duration.between(connection.connectedAt(), now);
-		return new ConnectionDescriptor(connection.slot(), connection.id(),
+		return new ConnectionDescriptor(connection.slot(), connection.announcedSlot(), connection.id(),
 				this.showAddresses ? ServerView.toString(connection.remoteAddress()) : null, connection.connectedAt(),
 				age.isNegative() ? Duration.ZERO : age, connection.bytesReceived(), connection.bytesSent());
 	}
@@ -108,14 +108,15 @@ class CallosumEndpoint {
 	/**
 	 * Description of a server.
 	 *
-	 * @param state what the server does
-	 * @param address the address that it listens on, if it does
+	 * @param state the state of the server
+	 * @param address the address that it listens on, or {@code null}
 	 * @param limits the limits on connections
-	 * @param total how many connections hold a slot
-	 * @param highestSlot the highest slot in use, if any is
-	 * @param connections the connections asked for, ordered by slot
+	 * @param weight the weight of the server now
+	 * @param total the number of connections that hold a slot
+	 * @param highestSlot the highest slot in use, or {@code null}
+	 * @param connections the requested connections, ordered by slot
 	 */
-	record ServerDescriptor(String state, @Nullable String address, LimitsDescriptor limits, int total,
+	record ServerDescriptor(String state, @Nullable String address, LimitsDescriptor limits, double weight, int total,
 			@Nullable Integer highestSlot, List<ConnectionDescriptor> connections) implements OperationResponseBody {
 
 	}
@@ -123,8 +124,8 @@ class CallosumEndpoint {
 	/**
 	 * Description of the limits.
 	 *
-	 * @param maxConnections how many connections may be open at once, if that is limited
-	 * @param maxConnectionsPerAddress the same for those of one IP address
+	 * @param maxConnections the maximum number of open connections, or {@code null}
+	 * @param maxConnectionsPerAddress the same per remote IP address, or {@code null}
 	 */
 	record LimitsDescriptor(@Nullable Integer maxConnections, @Nullable Integer maxConnectionsPerAddress) {
 
@@ -133,16 +134,17 @@ class CallosumEndpoint {
 	/**
 	 * Description of a connection.
 	 *
-	 * @param slot the slot that it holds
+	 * @param slot the slot of the connection
+	 * @param announcedSlot the number that the client was sent as its slot
 	 * @param id the id of the connection
-	 * @param remoteAddress the address of its peer, where that may be shown
-	 * @param connectedAt when it was accepted
-	 * @param age how long ago that was
-	 * @param bytesReceived how many bytes have come in
-	 * @param bytesSent how many bytes were written, the slot line included
+	 * @param remoteAddress the remote address, or {@code null} if it is not shown
+	 * @param connectedAt when the connection was accepted
+	 * @param age the time since then
+	 * @param bytesReceived the number of bytes received
+	 * @param bytesSent the number of bytes written, including the slot line
 	 */
-	record ConnectionDescriptor(int slot, String id, @Nullable String remoteAddress, Instant connectedAt, Duration age,
-			long bytesReceived, long bytesSent) {
+	record ConnectionDescriptor(int slot, int announcedSlot, String id, @Nullable String remoteAddress,
+			Instant connectedAt, Duration age, long bytesReceived, long bytesSent) {
 
 	}
 

@@ -32,8 +32,7 @@ import io.callosum.server.autoconfigure.CallosumServerProperties;
 
 /**
  * {@link org.springframework.boot.autoconfigure.EnableAutoConfiguration
- * Auto-configuration} for the Actuator endpoint {@code callosum}, which shows the
- * connections of a {@link CallosumServer}.
+ * Auto-configuration} for {@link CallosumEndpoint}.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -22,7 +22,7 @@ import org.springframework.boot.actuate.endpoint.web.WebEndpointResponse;
 import org.springframework.boot.actuate.endpoint.web.annotation.EndpointWebExtension;
 
 /**
- * Tells by HTTP status whether there was a connection to close.
+ * Maps the result of {@link CallosumEndpoint#closeConnection} to an HTTP status.
  */
 @EndpointWebExtension(endpoint = CallosumEndpoint.class)
 class CallosumEndpointWebExtension {

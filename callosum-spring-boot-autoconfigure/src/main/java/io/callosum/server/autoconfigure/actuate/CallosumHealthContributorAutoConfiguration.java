@@ -32,7 +32,7 @@ import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 
 /**
  * {@link org.springframework.boot.autoconfigure.EnableAutoConfiguration
- * Auto-configuration} for the health of a {@link CallosumServer}.
+ * Auto-configuration} for {@link CallosumHealthIndicator}.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -29,8 +29,8 @@ import io.callosum.server.CallosumServer;
 import io.callosum.server.autoconfigure.actuate.ServerView.State;
 
 /**
- * Tells whether the server accepts connections. That a limit is reached is no reason to
- * be down: the limit does its work.
+ * {@link HealthIndicator} for a {@link CallosumServer}. The server is up while its port
+ * is open, even if it has reached a limit: the limit does its work.
  */
 final class CallosumHealthIndicator extends AbstractHealthIndicator {
 
@@ -41,11 +41,11 @@ final class CallosumHealthIndicator extends AbstractHealthIndicator {
 	/**
 	 * Create a new indicator.
 	 * @param server the server
-	 * @param lifecycle what starts and stops the server with the context, if anything
-	 * does
+	 * @param lifecycle starts and stops the server with the context, or {@code null} if
+	 * the application does so itself
 	 */
 	CallosumHealthIndicator(CallosumServer server, @Nullable Lifecycle lifecycle) {
-		super("The health of the Callosum server cannot be told");
+		super("Callosum server health check failed");
 		this.server = server;
 		this.lifecycle = lifecycle;
 	}
@@ -75,8 +75,8 @@ final class CallosumHealthIndicator extends AbstractHealthIndicator {
 	}
 
 	/**
-	 * Return whether the server does not run because its context does not: it was
-	 * stopped, or has not been started yet.
+	 * Return whether the server does not run because its context was stopped or has not
+	 * been started yet.
 	 */
 	private boolean isStoppedOnPurpose() {
 		return this.lifecycle != null && !this.lifecycle.isRunning();

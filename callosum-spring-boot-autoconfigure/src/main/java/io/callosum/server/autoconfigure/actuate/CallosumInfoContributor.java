@@ -26,7 +26,7 @@ import org.springframework.boot.actuate.info.InfoContributor;
 import io.callosum.server.CallosumServer;
 
 /**
- * Tells where the server listens, and what it speaks there.
+ * {@link InfoContributor} for the address and protocol of a {@link CallosumServer}.
  */
 final class CallosumInfoContributor implements InfoContributor {
 

@@ -30,8 +30,7 @@ import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 
 /**
  * {@link org.springframework.boot.autoconfigure.EnableAutoConfiguration
- * Auto-configuration} for what the {@code info} endpoint tells of a
- * {@link CallosumServer}, where {@code management.info.callosum.enabled} is set.
+ * Auto-configuration} for {@link CallosumInfoContributor}.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -55,8 +55,8 @@ public final class CallosumMetricsAutoConfiguration {
 
 	@Bean
 	@ConditionalOnSingleCandidate(CallosumServer.class)
-	HighestSlotMetrics callosumHighestSlotMetrics(CallosumServer server) {
-		return new HighestSlotMetrics(server);
+	ServerStateMetrics callosumServerStateMetrics(CallosumServer server) {
+		return new ServerStateMetrics(server);
 	}
 
 }

@@ -27,19 +27,24 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.BaseUnits;
+
+import org.springframework.util.Assert;
 
 import io.callosum.server.CallosumMetricsRecorder;
+import io.callosum.server.EndReason;
 import io.callosum.server.RefusalReason;
-import io.callosum.server.SlotFreeEvent;
 
 /**
- * Records the measurements of a server with Micrometer. All meters are there from the
- * start: what is not there yet cannot be told from what is not measured, and looking one
- * up for each connection would cost.
+ * {@link CallosumMetricsRecorder} that uses Micrometer. All meters are registered at the
+ * start: a missing meter could not be distinguished from one that is zero, and a lookup
+ * for each connection would be expensive.
  */
 final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 
 	private final LongAdder active = new LongAdder();
+
+	private final LongAdder pending = new LongAdder();
 
 	private final LongAdder overdue = new LongAdder();
 
@@ -49,7 +54,11 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 
 	private final Timer slotTime;
 
-	private final Map<SlotFreeEvent.Reason, Timer> duration;
+	private final Map<EndReason, Timer> duration;
+
+	private final Counter bytesReceived;
+
+	private final Counter bytesSent;
 
 	private final Counter acceptErrors;
 
@@ -60,12 +69,16 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 			.description("Connections that hold a slot")
 			.strongReference(true)
 			.register(registry);
+		Gauge.builder("callosum.server.slot.requests.pending", this.pending, LongAdder::sum)
+			.description("Slot requests without an answer, including those of connections that have gone")
+			.strongReference(true)
+			.register(registry);
 		Gauge.builder("callosum.server.slot.requests.overdue", this.overdue, LongAdder::sum)
-			.description("Slot requests that were not answered in time, and still are not")
+			.description("Slot requests that are still without an answer after their timeout")
 			.strongReference(true)
 			.register(registry);
 		this.accepted = Counter.builder("callosum.server.connections.accepted")
-			.description("Connections accepted, those refused included")
+			.description("Connections accepted, including those that are refused")
 			.register(registry);
 		this.refused = perConstant(RefusalReason.class,
 				(reason) -> Counter.builder("callosum.server.connections.refused")
@@ -73,15 +86,17 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 					.tag("reason", tag(reason))
 					.register(registry));
 		this.slotTime = Timer.builder("callosum.server.slot.time")
-			.description("Time from when a connection was accepted until its slot was written")
+			.description("Time from the accept of a connection until its slot line was written")
 			.register(registry);
-		this.duration = perConstant(SlotFreeEvent.Reason.class,
+		this.duration = perConstant(EndReason.class,
 				(reason) -> Timer.builder("callosum.server.connection.duration")
-					.description("How long connections with a slot lasted, by what ended them")
+					.description("Duration of connections with a slot, by what ended them")
 					.tag("reason", tag(reason))
 					.register(registry));
+		this.bytesReceived = bytes(registry, "received");
+		this.bytesSent = bytes(registry, "sent");
 		this.acceptErrors = Counter.builder("callosum.server.accept.errors")
-			.description("Failures to accept connections, mostly for want of file descriptors")
+			.description("Failures to accept connections, usually for lack of file descriptors")
 			.register(registry);
 		this.listenerErrors = Counter.builder("callosum.server.listener.errors")
 			.description("Exceptions thrown by event listeners")
@@ -95,12 +110,22 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 
 	@Override
 	public void refused(RefusalReason reason) {
-		this.refused.get(reason).increment();
+		meter(this.refused, reason).increment();
 	}
 
 	@Override
 	public void slotAssigned() {
 		this.active.increment();
+	}
+
+	@Override
+	public void slotRequested() {
+		this.pending.increment();
+	}
+
+	@Override
+	public void slotRequestAnswered() {
+		this.pending.decrement();
 	}
 
 	@Override
@@ -119,9 +144,19 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 	}
 
 	@Override
-	public void slotFreed(Duration sinceAccepted, SlotFreeEvent.Reason reason) {
+	public void slotFreed(Duration sinceAccepted, EndReason reason) {
 		this.active.decrement();
-		this.duration.get(reason).record(sinceAccepted);
+		meter(this.duration, reason).record(sinceAccepted);
+	}
+
+	@Override
+	public void bytesReceived(long count) {
+		this.bytesReceived.increment(count);
+	}
+
+	@Override
+	public void bytesSent(long count) {
+		this.bytesSent.increment(count);
 	}
 
 	@Override
@@ -134,12 +169,26 @@ final class MicrometerMetricsRecorder implements CallosumMetricsRecorder {
 		this.listenerErrors.increment();
 	}
 
+	private static Counter bytes(MeterRegistry registry, String direction) {
+		return Counter.builder("callosum.server.bytes")
+			.description("Bytes of the application and slot lines, before encryption")
+			.baseUnit(BaseUnits.BYTES)
+			.tag("direction", direction)
+			.register(registry);
+	}
+
 	private static <E extends Enum<E>, M> Map<E, M> perConstant(Class<E> type, Function<E, M> meter) {
 		Map<E, M> meters = new EnumMap<>(type);
 		for (E constant : type.getEnumConstants()) {
 			meters.put(constant, meter.apply(constant));
 		}
 		return meters;
+	}
+
+	private static <E extends Enum<E>, M> M meter(Map<E, M> meters, E constant) {
+		M meter = meters.get(constant);
+		Assert.state(meter != null, () -> "No meter for " + constant);
+		return meter;
 	}
 
 	private static String tag(Enum<?> constant) {

@@ -27,7 +27,7 @@ import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 
 /**
- * What operators are told of a server, in the same words wherever they ask.
+ * The state of a server in the terms that health, endpoint and info share.
  */
 final class ServerView {
 
@@ -41,7 +41,7 @@ final class ServerView {
 		if (!server.isRunning()) {
 			return State.STOPPED;
 		}
-		// A stop may have begun meanwhile
+		// A stop may have begun in the meantime
 		return (server.isListening() || server.isStopping()) ? State.RUNNING : State.FAILED;
 	}
 
@@ -71,22 +71,22 @@ final class ServerView {
 	enum State {
 
 		/**
-		 * New connections are accepted.
+		 * The server accepts connections.
 		 */
 		RUNNING("running"),
 
 		/**
-		 * A stop was asked for, and open connections are drained.
+		 * The server is stopping and drains its connections.
 		 */
 		STOPPING("stopping"),
 
 		/**
-		 * The server was not started, or has stopped.
+		 * The server has not been started or has stopped.
 		 */
 		STOPPED("stopped"),
 
 		/**
-		 * The server runs, but its port is closed, by something else than a stop.
+		 * The server runs, but its port was closed by something other than a stop.
 		 */
 		FAILED("failed");
 

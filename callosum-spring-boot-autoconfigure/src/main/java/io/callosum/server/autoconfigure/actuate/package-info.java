@@ -15,8 +15,7 @@
  */
 
 /**
- * What Spring Boot's Actuator and Micrometer tell of a Callosum server: health, metrics,
- * an endpoint and info.
+ * Actuator support for the Callosum server: health, metrics, endpoint and info.
  */
 @NullMarked
 package io.callosum.server.autoconfigure.actuate;

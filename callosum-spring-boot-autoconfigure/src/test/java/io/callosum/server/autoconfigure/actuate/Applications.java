@@ -24,6 +24,7 @@ import java.net.SocketException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 import org.awaitility.Awaitility;
@@ -42,6 +43,7 @@ import org.springframework.core.ResolvableType;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumServerEvent;
+import io.callosum.server.ConnectionHandler;
 import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 
 /**
@@ -93,6 +95,15 @@ final class Applications {
 
 	static void await(ThrowingRunnable assertion) {
 		Awaitility.await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(5)).untilAsserted(assertion);
+	}
+
+	/**
+	 * A handler that keeps its connection open while the server drains, because it never
+	 * answers.
+	 * @param asked is completed when the first bytes have come
+	 */
+	static ConnectionHandler neverAnswers(CompletableFuture<Void> asked) {
+		return (connection) -> connection.inbound().receive().doOnNext((question) -> asked.complete(null)).then();
 	}
 
 	/**

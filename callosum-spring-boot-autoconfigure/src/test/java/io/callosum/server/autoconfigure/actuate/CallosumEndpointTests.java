@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.IntStream;
 
@@ -29,7 +30,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
-import reactor.core.publisher.Mono;
 
 import org.springframework.boot.actuate.autoconfigure.endpoint.EndpointAutoConfiguration;
 import org.springframework.boot.actuate.autoconfigure.endpoint.jmx.JmxEndpointAutoConfiguration;
@@ -52,6 +52,7 @@ import org.springframework.context.ApplicationContext;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.EndReason;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.autoconfigure.actuate.Applications.Clients;
 import io.callosum.server.autoconfigure.actuate.CallosumEndpoint.ConnectionDescriptor;
@@ -77,27 +78,33 @@ class CallosumEndpointTests {
 		runner().withPropertyValues("callosum.server.max-connections=7").run((context) -> {
 			CallosumServer server = Applications.server(context);
 			assertThat(read(context)).isEqualTo(new ServerDescriptor("running",
-					"127.0.0.1:" + server.address().getPort(), new LimitsDescriptor(7, null), 0, null, List.of()));
+					"127.0.0.1:" + server.address().getPort(), new LimitsDescriptor(7, null), 1, 0, null, List.of()));
 			context.stop();
 			assertThat(read(context))
-				.isEqualTo(new ServerDescriptor("stopped", null, new LimitsDescriptor(7, null), 0, null, List.of()));
+				.isEqualTo(new ServerDescriptor("stopped", null, new LimitsDescriptor(7, null), 1, 0, null, List.of()));
 		});
 	}
 
 	@Test
 	void showsAServerThatDrains() {
-		runner().withBean(ConnectionHandler.class, () -> (connection) -> Mono.never()).run((context) -> {
-			try (Clients clients = new Clients()) {
-				CallosumServer server = Applications.server(context);
-				clients.slot(server);
-				Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
-				drain.start();
-				Applications.await(() -> assertThat(read(context).state()).isEqualTo("stopping"));
-				assertThat(read(context).total()).isOne();
-				clients.leave();
-				drain.join();
-			}
-		});
+		CompletableFuture<Void> asked = new CompletableFuture<>();
+		runner().withBean(ConnectionHandler.class, () -> Applications.neverAnswers(asked))
+			.withPropertyValues("callosum.server.shutdown-quiet-period=1h")
+			.run((context) -> {
+				try (Clients clients = new Clients()) {
+					CallosumServer server = Applications.server(context);
+					clients.slot(server);
+					// What is not answered yet keeps the connection open
+					Clients.send(clients.first(), "?");
+					asked.join();
+					Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
+					drain.start();
+					Applications.await(() -> assertThat(read(context).state()).isEqualTo("stopping"));
+					assertThat(read(context).total()).isOne();
+					clients.leave();
+					drain.join();
+				}
+			});
 	}
 
 	@Test
@@ -190,7 +197,7 @@ class CallosumEndpointTests {
 					assertThat(Clients.read(clients.first())).isEqualTo(-1);
 					Applications.await(() -> assertThat(freed).singleElement().satisfies((event) -> {
 						assertThat(event.getConnection().id()).isEqualTo(id);
-						assertThat(event.getReason()).isEqualTo(SlotFreeEvent.Reason.APPLICATION_CLOSED);
+						assertThat(event.getReason()).isEqualTo(EndReason.APPLICATION_CLOSED);
 					}));
 					Applications.await(() -> assertThat(slots(context, Map.of())).containsExactly(1));
 					assertThat(jmx(context, "closeConnection").invoke(arguments(Map.of("connectionId", id))))

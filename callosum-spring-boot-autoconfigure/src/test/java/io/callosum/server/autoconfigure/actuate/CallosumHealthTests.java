@@ -19,13 +19,13 @@ package io.callosum.server.autoconfigure.actuate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
-import reactor.core.publisher.Mono;
 import reactor.netty.DisposableServer;
 
 import org.springframework.boot.health.contributor.Health;
@@ -89,19 +89,25 @@ class CallosumHealthTests {
 
 	@Test
 	void aServerThatDrainsIsOutOfService() {
-		runner().withBean(ConnectionHandler.class, () -> (connection) -> Mono.never()).run((context) -> {
-			try (Clients clients = new Clients()) {
-				CallosumServer server = Applications.server(context);
-				assertThat(clients.slot(server)).isEqualTo(0);
-				Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
-				drain.start();
-				Applications.await(() -> assertThat(health(context).getStatus()).isEqualTo(Status.OUT_OF_SERVICE));
-				assertThat(health(context).getDetails()).containsEntry("state", "stopping")
-					.containsEntry("connections", 1);
-				clients.leave();
-				drain.join();
-			}
-		});
+		CompletableFuture<Void> asked = new CompletableFuture<>();
+		runner().withBean(ConnectionHandler.class, () -> Applications.neverAnswers(asked))
+			.withPropertyValues("callosum.server.shutdown-quiet-period=1h")
+			.run((context) -> {
+				try (Clients clients = new Clients()) {
+					CallosumServer server = Applications.server(context);
+					clients.slot(server);
+					// What is not answered yet keeps the connection open
+					Clients.send(clients.first(), "?");
+					asked.join();
+					Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
+					drain.start();
+					Applications.await(() -> assertThat(health(context).getStatus()).isEqualTo(Status.OUT_OF_SERVICE));
+					assertThat(health(context).getDetails()).containsEntry("state", "stopping")
+						.containsEntry("connections", 1);
+					clients.leave();
+					drain.join();
+				}
+			});
 	}
 
 	@Test

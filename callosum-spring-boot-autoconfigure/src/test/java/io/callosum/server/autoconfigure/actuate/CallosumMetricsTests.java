@@ -16,6 +16,16 @@
 
 package io.callosum.server.autoconfigure.actuate;
 
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.List;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelHandlerContext;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executor;
+import java.util.concurrent.CountDownLatch;
 import java.io.IOException;
 import java.net.Socket;
 import java.time.Duration;
@@ -54,10 +64,11 @@ import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.ConnectionEvent;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.EndReason;
 import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.RefusalReason;
-import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
+import io.callosum.server.TestThreads;
 import io.callosum.server.autoconfigure.actuate.Applications.Clients;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -77,17 +88,34 @@ class CallosumMetricsTests {
 	@Test
 	void everyMeterIsThereBeforeTheFirstConnection() {
 		runner().run((context) -> {
-			Set<String> expected = new TreeSet<>(
-					Set.of("connections.active=0", "connections.accepted=0", "slots.highest=-1",
-							"slot.requests.overdue=0", "slot.time=0", "accept.errors=0", "listener.errors=0"));
+			Set<String> expected = new TreeSet<>(Set.of("connections.active=0", "connections.accepted=0",
+					"slots.highest=-1", "slot.requests.pending=0", "slot.requests.overdue=0", "slot.time=0",
+					"accept.errors=0", "listener.errors=0", "event-loop.lag=0", "bytes{direction=received}=0",
+					"bytes{direction=sent}=0"));
 			for (RefusalReason reason : RefusalReason.values()) {
 				expected.add("connections.refused{reason=" + tag(reason) + "}=0");
 			}
-			for (SlotFreeEvent.Reason reason : SlotFreeEvent.Reason.values()) {
+			for (EndReason reason : EndReason.values()) {
 				expected.add("connection.duration{reason=" + tag(reason) + "}=0");
 			}
 			assertThat(meters(context)).isEqualTo(expected);
 		});
+	}
+
+	@Test
+	void bytesOfTheApplicationAndSlotLinesAreCounted() {
+		runner()
+			.withBean(ConnectionHandler.class,
+					() -> (connection) -> connection.outbound().send(connection.inbound().receive().retain()))
+			.run((context) -> {
+				try (Clients clients = new Clients()) {
+					assertThat(clients.slot(Applications.server(context))).isZero();
+					clients.first().getOutputStream().write(new byte[1000]);
+					assertThat(clients.first().getInputStream().readNBytes(1000)).hasSize(1000);
+					assertThat(meters(context)).contains("bytes{direction=received}=1000",
+							"bytes{direction=sent}=1003");
+				}
+			});
 	}
 
 	@Test
@@ -129,6 +157,81 @@ class CallosumMetricsTests {
 				assertThat(duration.max(TimeUnit.MILLISECONDS)).isBetween(slotTime.max(TimeUnit.MILLISECONDS),
 						20_000.0);
 			});
+	}
+
+	@Test
+	void theSlotTimeIncludesTheWaitForAnEventLoopThatIsHeld() {
+		CountDownLatch accepted = new CountDownLatch(2);
+		Duration held = Duration.ofMillis(300);
+		List<Duration> slotTimes = new CopyOnWriteArrayList<>();
+		runner().withPropertyValues("callosum.server.worker-threads=1")
+			.withBean(CallosumMetricsRecorder.class, () -> recorder(slotTimes))
+			.withBean(CallosumTcpServerCustomizer.class, () -> (tcpServer) -> tcpServer
+				.doOnBound((bound) -> bound.channel().pipeline().addFirst(new ChannelInboundHandlerAdapter() {
+
+					@Override
+					public void channelRead(ChannelHandlerContext ctx, Object message) {
+						ctx.fireChannelRead(message);
+						accepted.countDown();
+					}
+
+				})))
+			.withInitializer(Applications.on(SlotRequestEvent.class, (event) -> {
+				if (event.getRequest().connectionId().equals("c1")) {
+					TestThreads.await(accepted);
+					TestThreads.pause(held);
+				}
+			}))
+			.run((context) -> {
+				try (Clients clients = new Clients()) {
+					clients.connect(Applications.server(context));
+					clients.connect(Applications.server(context));
+					Applications.await(() -> assertThat(slotTimes).hasSize(2));
+					assertThat(slotTimes).allSatisfy((slotTime) -> assertThat(slotTime).isGreaterThan(held));
+				}
+			});
+	}
+
+	@Test
+	void theSlotTimeLeavesOutTheWaitOfListenersForAnExecutor() {
+		CountDownLatch slotHeld = new CountDownLatch(1);
+		CountDownLatch slotRead = new CountDownLatch(1);
+		Duration busy = Duration.ofSeconds(1);
+		List<Duration> slotTimes = new CopyOnWriteArrayList<>();
+		ExecutorService executor = Executors.newSingleThreadExecutor();
+		try {
+			runner().withPropertyValues("callosum.server.listener-execution=task-executor")
+				.withBean(CallosumMetricsRecorder.class, () -> recorder(slotTimes))
+				.withBean("callosumTaskExecutor", Executor.class, () -> (task) -> executor.execute(() -> {
+					task.run();
+					slotHeld.countDown();
+					TestThreads.await(slotRead);
+					TestThreads.pause(busy);
+				}))
+				.withBean(CallosumTcpServerCustomizer.class, () -> (tcpServer) -> tcpServer.doOnChannelInit((observer,
+						channel, address) -> channel.pipeline().addFirst(new ChannelOutboundHandlerAdapter() {
+
+							@Override
+							public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+								TestThreads.await(slotHeld);
+								ctx.write(message, promise);
+							}
+
+						})))
+				.run((context) -> {
+					try (Clients clients = new Clients()) {
+						long connecting = System.nanoTime();
+						assertThat(clients.slot(Applications.server(context))).isZero();
+						Duration connected = Duration.ofNanos(System.nanoTime() - connecting);
+						slotRead.countDown();
+						Applications.await(() -> assertThat(slotTimes).hasSize(1));
+						assertThat(slotTimes.get(0)).isLessThan(connected.plus(busy));
+					}
+				});
+		}
+		finally {
+			executor.shutdownNow();
+		}
 	}
 
 	@Test
@@ -274,7 +377,8 @@ class CallosumMetricsTests {
 			Applications.await(() -> assertThat(meters(context)).contains("connections.accepted=400",
 					"connections.active=0", "connection.duration{reason=peer-closed}=400"));
 			assertThat(ids(context)).isEqualTo(before);
-			assertThat(before.stream().flatMap((id) -> id.getTags().stream()).map(Tag::getKey)).containsOnly("reason");
+			assertThat(before.stream().flatMap((id) -> id.getTags().stream()).map(Tag::getKey)).containsOnly("reason",
+					"direction");
 		});
 	}
 
@@ -363,6 +467,17 @@ class CallosumMetricsTests {
 					assertThat(context).doesNotHaveBean(CallosumMetricsRecorder.class);
 				}
 			});
+	}
+
+	private static CallosumMetricsRecorder recorder(List<Duration> slotTimes) {
+		return new CallosumMetricsRecorder() {
+
+			@Override
+			public void slotLineWritten(Duration sinceAccepted) {
+				slotTimes.add(sinceAccepted);
+			}
+
+		};
 	}
 
 	private static Mono<Void> obey(String command, CallosumConnection connection) {

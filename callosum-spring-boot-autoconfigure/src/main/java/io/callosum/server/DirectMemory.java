@@ -1,0 +1,65 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import io.netty.util.internal.PlatformDependent;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The limits of the direct memory of this JVM, which holds the bytes that are received.
+ */
+final class DirectMemory {
+
+	private static final Log logger = LogFactory.getLog(CallosumServer.class);
+
+	private static final AtomicBoolean verified = new AtomicBoolean();
+
+	private DirectMemory() {
+	}
+
+	/**
+	 * Log a warning if peers could use up the memory of the JVM, once in its life.
+	 */
+	static void verifyLimit() {
+		if (verified.compareAndSet(false, true) && !PlatformDependent.useDirectBufferNoCleaner()) {
+			String warning = warning(PlatformDependent.maxDirectMemory(), PlatformDependent.estimateMaxDirectMemory());
+			if (warning != null) {
+				logger.warn(warning);
+			}
+		}
+	}
+
+	/**
+	 * Return what is wrong with the limits, in bytes.
+	 * @param netty how much Netty allocates at most
+	 * @param jvm how much the JVM lets it allocate
+	 */
+	static @Nullable String warning(long netty, long jvm) {
+		if (netty < jvm) {
+			return null;
+		}
+		return "Netty's limit of direct memory is not below that of the JVM, which is " + jvm + " bytes. If peers use"
+				+ " up the memory of the JVM, each allocation holds an event loop for up to half a second before it"
+				+ " fails. Start the JVM with -XX:MaxDirectMemorySize=" + jvm + " -Dio.netty.maxDirectMemory="
+				+ jvm / 5 * 4;
+	}
+
+}

@@ -1,0 +1,171 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.nio.channels.ClosedChannelException;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
+import java.util.function.Supplier;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelFutureListener;
+import org.jspecify.annotations.Nullable;
+
+import io.callosum.transport.ChannelOwner;
+import io.callosum.transport.Channels;
+import io.callosum.transport.Disconnects;
+import io.callosum.transport.ReadAheadHandler;
+
+/**
+ * The channel of a connection, and who or what ends it. The first reason wins.
+ */
+abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
+
+	private static final AtomicReferenceFieldUpdater<EndingChannel, EndReason> REASON = AtomicReferenceFieldUpdater
+		.newUpdater(EndingChannel.class, EndReason.class, "reason");
+
+	private final Channel channel;
+
+	/**
+	 * Who or what ended the connection, {@code null} while it lives.
+	 */
+	private volatile @Nullable EndReason reason;
+
+	private final ReadAheadHandler readAhead;
+
+	EndingChannel(Channel channel) {
+		this.channel = channel;
+		this.readAhead = new ReadAheadHandler(this);
+	}
+
+	@Override
+	public Channel channel() {
+		return this.channel;
+	}
+
+	public ReadAheadHandler readAhead() {
+		return this.readAhead;
+	}
+
+	@Nullable EndReason reason() {
+		return this.reason;
+	}
+
+	EndReason reasonOr(EndReason unknown) {
+		EndReason reason = this.reason;
+		return (reason != null) ? reason : unknown;
+	}
+
+	/**
+	 * Note what ends the connection. Any thread.
+	 * @return whether it is the first
+	 */
+	boolean endBecauseOf(EndReason reason) {
+		return REASON.compareAndSet(this, null, reason);
+	}
+
+	/**
+	 * Close the connection at once. Any thread.
+	 * @param reason why, if nothing else has ended it yet
+	 */
+	void close(EndReason reason) {
+		endBecauseOf(reason);
+		Channels.close(this.channel, this::closed);
+	}
+
+	/**
+	 * End the connection in good order: flush, shut the output, discard what still comes
+	 * in for a while, close. Any thread.
+	 * @param reason why, unless something else has ended it already
+	 * @param linger returns how long to discard at most
+	 */
+	void finish(EndReason reason, Supplier<Duration> linger) {
+		if (endBecauseOf(reason)) {
+			Channels.runOrElse(this.channel, () -> {
+				this.readAhead.discard();
+				Channels.closeInGoodOrder(this.channel, this.readAhead.flush(), linger);
+			}, () -> close(reason));
+		}
+	}
+
+	public void flushAndClose() {
+		if (endBecauseOf(EndReason.SERVER_STOPPED)) {
+			this.readAhead.flush().addListener((flush) -> this.channel.close());
+		}
+	}
+
+	@Override
+	public void operationComplete(ChannelFuture closed) {
+		closed();
+	}
+
+	private void closed() {
+		assert Channels.isOnLoopOrAfter(this.channel);
+		if (this.reason == null) {
+			endBecauseOf(this.readAhead.hasWriteFailed() ? EndReason.PEER_RESET : EndReason.PEER_CLOSED);
+		}
+		closed(reasonOr(EndReason.PEER_CLOSED));
+	}
+
+	/**
+	 * The channel is closed. Called once or twice. Event loop, or after it.
+	 * @param reason why
+	 */
+	abstract void closed(EndReason reason);
+
+	public void closeByApplication() {
+		close(EndReason.APPLICATION_CLOSED);
+	}
+
+	@Override
+	public void failing(Throwable cause) {
+		assert Channels.isOnLoopOrAfter(this.channel);
+		if (!(cause instanceof ClosedChannelException)) {
+			endBecauseOf(Disconnects.isPeerGone(cause) ? EndReason.PEER_RESET : EndReason.CONNECTION_FAILED);
+		}
+	}
+
+	@Override
+	public void closing() {
+		assert Channels.isOnLoopOrAfter(this.channel);
+		endBecauseOf(EndReason.APPLICATION_CLOSED);
+	}
+
+	@Override
+	public void peerClosed() {
+		// Reactor Netty would close too, but politely: wait for the peer to read, and log
+		// that it does not
+		close(EndReason.PEER_CLOSED);
+	}
+
+	@Override
+	public void idleTimedOut() {
+		close(EndReason.IDLE_TIMEOUT);
+	}
+
+	@Override
+	public void writeTimedOut() {
+		close(EndReason.WRITE_TIMEOUT);
+	}
+
+	@Override
+	public boolean isEnding() {
+		return this.reason != null || !this.channel.isActive();
+	}
+
+}

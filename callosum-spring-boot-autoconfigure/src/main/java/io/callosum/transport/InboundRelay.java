@@ -1,0 +1,388 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.transport;
+
+import java.util.concurrent.RejectedExecutionException;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufHolder;
+import io.netty.buffer.Unpooled;
+import io.netty.util.ReferenceCountUtil;
+import org.apache.commons.logging.Log;
+import org.apache.commons.logging.LogFactory;
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Subscription;
+import reactor.core.CoreSubscriber;
+import reactor.core.publisher.Flux;
+import reactor.core.publisher.Operators;
+import reactor.netty.NettyPipeline;
+import reactor.util.concurrent.Queues;
+import reactor.util.context.Context;
+
+/**
+ * What the peer sends, for the subscriber that has claimed it. Subscribed to Reactor
+ * Netty from the claim on, with the demand of its own subscriber: Reactor Netty drops
+ * what is unread when a connection without a subscriber ends, and this subscriber may
+ * come late.
+ * <p>
+ * All state is used on the event loop of the connection only, and when that has ended on
+ * the one thread that {@link Channels#runOrAfter} has for it.
+ */
+public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>, Subscription {
+
+	private static final Log logger = LogFactory.getLog(InboundRelay.class);
+
+	private final ChannelOwner owner;
+
+	private final ReadAheadHandler readAhead;
+
+	private @Nullable Subscription upstream;
+
+	private boolean upstreamDone;
+
+	private @Nullable Throwable error;
+
+	private @Nullable CoreSubscriber<? super Object> downstream;
+
+	private boolean downstreamDone;
+
+	private long demand;
+
+	/**
+	 * What was unread when the connection ended, {@code null} while it lives.
+	 */
+	private @Nullable HeldMessages rest;
+
+	private boolean restUncounted;
+
+	/**
+	 * How many messages the subscriber asks for at first, and so takes before it has
+	 * dealt with the first of them.
+	 */
+	private long prefetch;
+
+	/**
+	 * How often a subscriber that asks for no more is still believed to work: once for
+	 * each message that it was given and has not replaced.
+	 */
+	private long patience;
+
+	private boolean draining;
+
+	/**
+	 * Create a new relay.
+	 * @param owner the owner of the channel
+	 * @param readAhead the handler of the channel that holds what was read ahead
+	 */
+	public InboundRelay(ChannelOwner owner, ReadAheadHandler readAhead) {
+		this.owner = owner;
+		this.readAhead = readAhead;
+	}
+
+	/**
+	 * Begin to relay. Event loop, or after it.
+	 */
+	public void start() {
+		assert isOnLoopOrAfter();
+		this.readAhead.claimedBy(this);
+		if (this.owner.channel().isActive() && !this.owner.channel().eventLoop().isShutdown()) {
+			this.owner.channel()
+				.pipeline()
+				.addBefore(NettyPipeline.ReactiveBridge, CodecFailureHandler.NAME,
+						new CodecFailureHandler(this.readAhead));
+			this.owner.operations().receiveObject().subscribe(this);
+			if (this.owner.isEnding()) {
+				// As when a drain waits for what was written to leave
+				complete();
+			}
+		}
+		else {
+			HeldMessages rest = createRest();
+			Object message;
+			while ((message = this.readAhead.poll()) != null) {
+				rest.add(copy(message));
+				ReferenceCountUtil.release(message);
+			}
+			this.error = this.readAhead.failure();
+			this.upstreamDone = true;
+		}
+	}
+
+	@Override
+	public void subscribe(CoreSubscriber<? super Object> subscriber) {
+		Channels.runOrAfter(this.owner.channel(), () -> {
+			if (this.downstream != null) {
+				Operators.error(subscriber, new IllegalStateException(
+						"The bytes of a connection can only be received once; share the first subscription"));
+				return;
+			}
+			this.downstream = subscriber;
+			subscriber.onSubscribe(this);
+			drain();
+		});
+	}
+
+	@Override
+	public void request(long n) {
+		if (Operators.validate(n)) {
+			Channels.runOrAfter(this.owner.channel(), () -> {
+				this.demand = Operators.addCap(this.demand, n);
+				if (this.prefetch == 0) {
+					this.prefetch = Math.min(n, Queues.SMALL_BUFFER_SIZE);
+				}
+				if (this.rest != null) {
+					drain();
+				}
+				else if (this.upstream != null) {
+					requestAndReadAhead(this.upstream, n);
+				}
+			});
+		}
+	}
+
+	@Override
+	public void cancel() {
+		Channels.runOrAfter(this.owner.channel(), () -> {
+			this.downstreamDone = true;
+			if (this.upstream != null) {
+				cancelUpstream(this.upstream);
+			}
+			if (this.rest != null) {
+				this.rest.release();
+			}
+			this.readAhead.discard();
+			this.owner.inboundDelivered();
+		});
+	}
+
+	@Override
+	public void onSubscribe(Subscription upstream) {
+		this.upstream = upstream;
+		if (this.demand > 0) {
+			requestAndReadAhead(upstream, this.demand);
+		}
+	}
+
+	private void requestAndReadAhead(Subscription upstream, long n) {
+		if (requestUpstream(upstream, n)) {
+			// Reactor Netty turns automatic reading off once the demand is met, and with
+			// it a read that is pending
+			this.readAhead.readAhead();
+		}
+	}
+
+	/**
+	 * Return whether the request was taken. Nothing comes from an event loop that has
+	 * ended.
+	 */
+	private boolean requestUpstream(Subscription upstream, long n) {
+		try {
+			upstream.request(n);
+			return true;
+		}
+		catch (RejectedExecutionException ex) {
+			if (!this.owner.channel().eventLoop().isShutdown()) {
+				throw ex;
+			}
+			onComplete();
+			return false;
+		}
+	}
+
+	private static void cancelUpstream(Subscription upstream) {
+		try {
+			upstream.cancel();
+		}
+		catch (RejectedExecutionException ex) {
+			logger.trace("The event loop has ended", ex);
+		}
+	}
+
+	@Override
+	public void onNext(Object message) {
+		if (this.downstreamDone) {
+			return;
+		}
+		if (this.rest != null) {
+			this.rest.add(copy(message));
+			drain();
+		}
+		else if (this.downstream != null) {
+			emit(this.downstream, message);
+		}
+	}
+
+	@Override
+	public void onError(Throwable error) {
+		this.error = error;
+		onComplete();
+		// The connection may live on, as after a failure of a codec
+		this.readAhead.discard();
+	}
+
+	@Override
+	public void onComplete() {
+		if (isReceiving() && this.owner.channel().isActive() && !this.owner.channel().eventLoop().isShutdown()) {
+			// Disposed by the application, which is the reason of all that follows.
+			// Reactor
+			// Netty completes a subscription that is cancelled, too
+			this.owner.closing();
+		}
+		this.upstreamDone = true;
+		drain();
+	}
+
+	@Override
+	public Context currentContext() {
+		return (this.downstream != null) ? this.downstream.currentContext() : Context.empty();
+	}
+
+	/**
+	 * Return whether a subscriber that has not got everything is believed to take more,
+	 * although it may never ask for it. Called each time that the work on one message may
+	 * take. Event loop, or after it.
+	 */
+	public boolean isDelivering() {
+		assert isOnLoopOrAfter();
+		return !this.downstreamDone && this.patience-- > 0;
+	}
+
+	boolean isReceiving() {
+		return this.upstream != null && !this.upstreamDone && !this.downstreamDone;
+	}
+
+	/**
+	 * Take over all that has been read: the connection ends, and its subscriber may not
+	 * have asked for everything yet. Event loop, or after it.
+	 */
+	void gather() {
+		assert isOnLoopOrAfter();
+		if (this.rest == null && isReceiving() && this.upstream != null) {
+			createRest();
+			requestUpstream(this.upstream, Long.MAX_VALUE);
+		}
+	}
+
+	/**
+	 * Complete as soon as all that has been read is delivered, and read no more. Event
+	 * loop, or after it.
+	 * @return {@code false} if the relay has not started yet
+	 */
+	public boolean complete() {
+		assert isOnLoopOrAfter();
+		if (isReceiving() && this.upstream != null) {
+			gather();
+			this.upstreamDone = true;
+			cancelUpstream(this.upstream);
+			this.readAhead.discard();
+			drain();
+		}
+		return this.upstream != null || this.upstreamDone;
+	}
+
+	private HeldMessages createRest() {
+		HeldMessages rest = new HeldMessages(this.owner.readAheadBudget());
+		if (this.restUncounted) {
+			rest.uncount();
+		}
+		this.rest = rest;
+		return rest;
+	}
+
+	/**
+	 * What is not delivered yet is for a subscriber that nobody waits for. Event loop, or
+	 * after it.
+	 */
+	void uncountRest() {
+		assert isOnLoopOrAfter();
+		this.restUncounted = true;
+		if (this.rest != null) {
+			this.rest.uncount();
+		}
+	}
+
+	private void drain() {
+		assert isOnLoopOrAfter();
+		if (this.draining) {
+			return;
+		}
+		this.draining = true;
+		try {
+			Object message;
+			while (this.downstream != null && this.demand > 0 && (message = pollRest()) != null) {
+				try {
+					emit(this.downstream, message);
+				}
+				finally {
+					ReferenceCountUtil.release(message);
+				}
+			}
+		}
+		finally {
+			this.draining = false;
+		}
+		if (this.downstream != null && this.upstreamDone && !this.downstreamDone
+				&& (this.rest == null || this.rest.isEmpty())) {
+			this.downstreamDone = true;
+			this.owner.inboundDelivered();
+			if (this.error != null) {
+				this.downstream.onError(this.error);
+			}
+			else {
+				this.downstream.onComplete();
+			}
+		}
+	}
+
+	private void emit(CoreSubscriber<? super Object> downstream, Object message) {
+		if (this.demand != Long.MAX_VALUE) {
+			this.demand--;
+		}
+		this.patience = Math.max(1, this.prefetch - this.demand);
+		long start = System.nanoTime();
+		downstream.onNext(message);
+		long held = UserCode.heldEventLoopSince(start);
+		if (held > 0) {
+			this.owner.heldEventLoop(held);
+		}
+	}
+
+	private @Nullable Object pollRest() {
+		return (this.rest != null) ? this.rest.poll() : null;
+	}
+
+	/**
+	 * Return a message for a subscriber that may never come: its bytes are on the heap,
+	 * where forgetting them is no leak. A message of a type that cannot be copied with
+	 * its fields stays what it is.
+	 */
+	private static Object copy(Object message) {
+		if (message instanceof ByteBufHolder holder) {
+			ByteBufHolder copy = holder.replace(Unpooled.copiedBuffer(holder.content()));
+			if (copy.getClass() == holder.getClass()) {
+				return copy;
+			}
+			copy.release();
+		}
+		return (message instanceof ByteBuf buffer) ? Unpooled.copiedBuffer(buffer) : ReferenceCountUtil.retain(message);
+	}
+
+	private boolean isOnLoopOrAfter() {
+		return Channels.isOnLoopOrAfter(this.owner.channel());
+	}
+
+}

@@ -1,0 +1,546 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.transport;
+
+import java.util.List;
+import java.util.Objects;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelDuplexHandler;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelPromise;
+import io.netty.channel.FileRegion;
+import io.netty.channel.RecvByteBufAllocator;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.stream.ChunkedWriteHandler;
+import io.netty.handler.traffic.AbstractTrafficShapingHandler;
+import io.netty.util.ReferenceCountUtil;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
+ * connection that is not being read never learns that its peer has gone. What is read
+ * before anyone asks for it is held here, in order, and not further down, so that codecs
+ * that the application adds still receive every byte.
+ * <p>
+ * Used on the event loop only, or when that has ended, except where noted.
+ */
+public final class ReadAheadHandler extends ChannelDuplexHandler implements RecvByteBufAllocator {
+
+	/**
+	 * Written through the whole pipeline where one of its handlers queues writes, so that
+	 * it leaves after everything that was written before. It becomes an empty buffer only
+	 * here, because a codec of the application would take an empty buffer for a message.
+	 */
+	private static final Object FLUSH = new Object();
+
+	private final ChannelOwner owner;
+
+	private @Nullable ChannelHandlerContext context;
+
+	private @Nullable HeldMessages held;
+
+	/**
+	 * Whether a read came from downstream that has not got a message yet.
+	 */
+	private boolean wanted;
+
+	private boolean passing;
+
+	private boolean passed;
+
+	private boolean discarding;
+
+	private boolean released;
+
+	private boolean active;
+
+	/**
+	 * Whether a read is pending, as far as this handler decides.
+	 */
+	private boolean reading;
+
+	/**
+	 * Whether nothing has been read since the quiet period began.
+	 */
+	private boolean quiet;
+
+	/**
+	 * Whether bytes were written since the last ones came.
+	 */
+	private boolean answered;
+
+	private @Nullable InboundRelay relay;
+
+	/**
+	 * Written on the event loop only, so that volatile is enough.
+	 */
+	private volatile long bytesReceived;
+
+	private volatile long bytesSent;
+
+	/**
+	 * How many bytes are known to have left: the slot line, or none yet.
+	 */
+	private int bytesLeft;
+
+	private @Nullable Throwable failure;
+
+	/**
+	 * Create a new handler.
+	 * @param owner the owner of the channel
+	 */
+	public ReadAheadHandler(ChannelOwner owner) {
+		this.owner = owner;
+	}
+
+	@Override
+	public void handlerAdded(ChannelHandlerContext ctx) {
+		this.context = ctx;
+	}
+
+	/**
+	 * The connection is ready; with TLS, its handshake is done.
+	 */
+	@Override
+	public void channelActive(ChannelHandlerContext ctx) {
+		this.active = true;
+		ctx.fireChannelActive();
+		this.owner.ready();
+		this.reading = true;
+		ctx.read();
+	}
+
+	@Override
+	public void read(ChannelHandlerContext ctx) {
+		this.wanted = true;
+		pass(ctx);
+	}
+
+	@Override
+	public void channelRead(ChannelHandlerContext ctx, Object message) {
+		this.quiet = false;
+		this.answered = false;
+		if (message instanceof ByteBuf buffer) {
+			this.bytesReceived = this.bytesReceived + buffer.readableBytes();
+			this.owner.bytesReceived(buffer.readableBytes());
+		}
+		if (this.discarding) {
+			ReferenceCountUtil.release(message);
+		}
+		else if (!isHolding() && isWanted(ctx)) {
+			this.wanted = false;
+			this.passed = true;
+			ctx.fireChannelRead(message);
+		}
+		else if (this.released) {
+			// TLS and codecs go on with the bytes that they have when the channel is
+			// closed
+			ReferenceCountUtil.release(message);
+		}
+		else {
+			hold(ctx, message);
+		}
+	}
+
+	private void hold(ChannelHandlerContext ctx, Object message) {
+		ReadAheadBudget budget = this.owner.readAheadBudget();
+		if (this.held != null && this.held.bytes() >= 2 * budget.perConnection() && budget.isUsedUp()) {
+			// Epoll reads all that a peer has sent when it closes, asked or not. A single
+			// read of a peer that is still there does not make so much
+			ReferenceCountUtil.release(message);
+			exceptionCaught(ctx, new OutOfMemoryError("The read-ahead budget is used up"));
+			return;
+		}
+		if (this.held == null) {
+			this.held = new HeldMessages(this.owner.readAheadBudget());
+		}
+		if (message instanceof ByteBuf buffer) {
+			this.held.addBytes(buffer);
+		}
+		else {
+			this.held.add(message);
+		}
+	}
+
+	private boolean isHolding() {
+		return this.held != null && !this.held.isEmpty();
+	}
+
+	@Override
+	public void channelReadComplete(ChannelHandlerContext ctx) {
+		if (this.passed) {
+			this.passed = false;
+			ctx.fireChannelReadComplete();
+		}
+		readAhead(ctx);
+	}
+
+	@Override
+	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
+		if (message == FLUSH) {
+			ctx.write(Unpooled.EMPTY_BUFFER, promise);
+			return;
+		}
+		this.answered = true;
+		if (message instanceof ByteBuf buffer) {
+			addSent(buffer.readableBytes());
+		}
+		else if (message instanceof FileRegion region) {
+			addSent(region.count());
+		}
+		ctx.write(message, promise);
+	}
+
+	private void addSent(long count) {
+		this.bytesSent = this.bytesSent + count;
+		this.owner.bytesSent(count);
+	}
+
+	@Override
+	public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
+		this.owner.closing();
+		ctx.close(promise);
+	}
+
+	@Override
+	public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+		if (event instanceof SslCloseCompletionEvent close && close.isSuccess()) {
+			this.owner.peerClosed();
+		}
+		ctx.fireUserEventTriggered(event);
+	}
+
+	@Override
+	public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+		if (!this.active) {
+			this.owner.handshakeFailed(cause);
+			return;
+		}
+		this.owner.failing(cause);
+		this.failure = cause;
+		if (this.relay != null && isReceiving()) {
+			this.relay.gather();
+			ctx.fireExceptionCaught(cause);
+		}
+		ctx.close();
+	}
+
+	/**
+	 * The connection has ended: keep what its owner has not asked for yet.
+	 */
+	public void gather() {
+		assert isOnLoopOrAfter();
+		if (this.relay != null) {
+			this.relay.gather();
+		}
+	}
+
+	/**
+	 * Return whether somebody receives an error. Reactor Netty logs an error that has no
+	 * subscriber, at the peer's rate.
+	 * @return {@code true} if the bytes are claimed and their owner still receives
+	 */
+	public boolean isReceiving() {
+		return this.relay != null && this.relay.isReceiving();
+	}
+
+	/**
+	 * Return how many bytes have been received. Any thread.
+	 * @return the number of bytes, after decryption
+	 */
+	public long bytesReceived() {
+		return this.bytesReceived;
+	}
+
+	/**
+	 * Return how many bytes have been written. Any thread.
+	 * @return the number of bytes, before encryption
+	 */
+	public long bytesSent() {
+		return this.bytesSent;
+	}
+
+	/**
+	 * Ensure that a read is pending, unless the read-ahead limit is reached.
+	 */
+	public void readAhead() {
+		assert isOnLoopOrAfter();
+		ChannelHandlerContext ctx = this.context;
+		if (ctx != null) {
+			readAhead(ctx);
+		}
+	}
+
+	/**
+	 * Deliver the bytes to a relay, because they have been claimed.
+	 */
+	void claimedBy(InboundRelay relay) {
+		assert isOnLoopOrAfter();
+		this.relay = relay;
+	}
+
+	/**
+	 * Read and discard from now on. Any thread.
+	 */
+	public void discard() {
+		Channels.run(this.owner.channel(), () -> {
+			ChannelHandlerContext ctx = this.context;
+			if (!this.discarding && ctx != null) {
+				this.discarding = true;
+				releaseHeld();
+				readAhead(ctx);
+			}
+		});
+	}
+
+	/**
+	 * Return whether what the peer sends is discarded.
+	 * @return {@code true} after {@link #discard()}
+	 */
+	public boolean isDiscarding() {
+		assert isOnLoopOrAfter();
+		return this.discarding;
+	}
+
+	/**
+	 * Write and flush something past the codecs of the application.
+	 * @param buffer what to write
+	 * @return completed when it has left
+	 */
+	public ChannelFuture writeAndFlush(ByteBuf buffer) {
+		assert isOnLoopOrAfter();
+		addSent(buffer.readableBytes());
+		// A peer may have asked already, and this is no answer
+		this.answered = this.bytesReceived == 0;
+		int bytesSent = (int) this.bytesSent;
+		return Objects.requireNonNull(this.context)
+			.writeAndFlush(buffer)
+			.addListener((write) -> this.bytesLeft = write.isSuccess() ? bytesSent : this.bytesLeft);
+	}
+
+	/**
+	 * Return whether anything was written that is not known to have left.
+	 * @return {@code false} if that is the slot line at most, and it has left
+	 */
+	public boolean hasWritten() {
+		assert isOnLoopOrAfter();
+		return this.bytesSent != this.bytesLeft;
+	}
+
+	/**
+	 * Return whether a failed write has closed the channel.
+	 * @return {@code false} if it closed for another reason
+	 */
+	public boolean hasWriteFailed() {
+		assert isOnLoopOrAfter();
+		// Spare an exception that would have to be made
+		return hasWritten() && Disconnects.hasWriteFailed(this.owner.channel());
+	}
+
+	/**
+	 * Flush what was written.
+	 * @return completed when it has left
+	 */
+	public ChannelFuture flush() {
+		assert isOnLoopOrAfter();
+		Channel channel = this.owner.channel();
+		ChannelHandlerContext ctx = this.context;
+		if (ctx == null || channel.pipeline().get(ChunkedWriteHandler.class) != null
+				|| channel.pipeline().get(AbstractTrafficShapingHandler.class) != null) {
+			// Has to queue up behind what those have not passed on yet
+			return channel.writeAndFlush(FLUSH);
+		}
+		channel.flush();
+		return ctx.writeAndFlush(Unpooled.EMPTY_BUFFER);
+	}
+
+	/**
+	 * Return what is held, for a connection that is closed.
+	 */
+	@Nullable Object poll() {
+		assert isOnLoopOrAfter();
+		return (this.held != null) ? this.held.poll() : null;
+	}
+
+	/**
+	 * Return what has ended the connection, if it failed.
+	 */
+	@Nullable Throwable failure() {
+		return this.failure;
+	}
+
+	/**
+	 * Return whether bytes were written since the last ones came, and nothing that came
+	 * is held, or was not read because the limit or the budget is used up.
+	 * @return {@code true} also before anything has come, once the slot line is written
+	 */
+	public boolean isBetweenMessages() {
+		assert isOnLoopOrAfter();
+		return this.answered && this.reading && !isHolding();
+	}
+
+	/**
+	 * Begin to observe whether the peer sends anything.
+	 */
+	public void beginQuietPeriod() {
+		assert isOnLoopOrAfter();
+		this.quiet = true;
+	}
+
+	/**
+	 * Return whether the peer has sent nothing since {@link #beginQuietPeriod()}. While
+	 * the limit is reached or the budget is used up nothing is read, and the peer may
+	 * well be sending.
+	 * @return {@code false} also where nothing was read in the meantime
+	 */
+	public boolean isQuiet() {
+		assert isOnLoopOrAfter();
+		return this.quiet && this.reading;
+	}
+
+	/**
+	 * Release what is held: nobody will ask for it any more. Any thread.
+	 */
+	public void release() {
+		Channels.runOrAfter(this.owner.channel(), () -> {
+			this.released = true;
+			if (!this.passing) {
+				releaseHeld();
+			}
+			if (this.relay != null) {
+				this.relay.uncountRest();
+			}
+			this.owner.readAheadBudget().forget(this);
+		});
+	}
+
+	private void releaseHeld() {
+		if (this.held != null) {
+			this.held.release();
+			this.held = null;
+		}
+	}
+
+	private boolean isWanted(ChannelHandlerContext ctx) {
+		// Reactor Netty turns automatic reading on and off with the demand
+		return this.wanted || ctx.channel().config().isAutoRead();
+	}
+
+	private void pass(ChannelHandlerContext ctx) {
+		if (this.passing) {
+			return;
+		}
+		this.passing = true;
+		try {
+			boolean passed = false;
+			Object message;
+			while (isWanted(ctx) && (message = poll()) != null) {
+				this.wanted = false;
+				this.answered = false;
+				passed = true;
+				ctx.fireChannelRead(message);
+			}
+			if (passed) {
+				ctx.fireChannelReadComplete();
+			}
+		}
+		finally {
+			this.passing = false;
+			if (this.released) {
+				// While the rest was on its way to its owner
+				releaseHeld();
+			}
+		}
+		readAhead(ctx);
+	}
+
+	private void readAhead(ChannelHandlerContext ctx) {
+		if (!ctx.channel().isActive()) {
+			return;
+		}
+		ReadAheadBudget budget = this.owner.readAheadBudget();
+		boolean mayRead = isAsked() || (hasRoom() && !budget.isUsedUp());
+		if (mayRead && !this.reading) {
+			// The peer was not necessarily quiet until now
+			this.quiet = false;
+		}
+		this.reading = mayRead;
+		if (mayRead) {
+			ctx.read();
+		}
+		else if (hasRoom()) {
+			budget.await(this);
+		}
+	}
+
+	private boolean hasRoom() {
+		return this.held == null || this.held.bytes() < this.owner.readAheadBudget().perConnection();
+	}
+
+	/**
+	 * Return whether what is read now is not held.
+	 */
+	private boolean isAsked() {
+		ChannelHandlerContext ctx = this.context;
+		return ctx != null && (this.discarding || (!isHolding() && isWanted(ctx)));
+	}
+
+	/**
+	 * Limit how much is read at once. What nobody has asked for is held, and of what is
+	 * decoded a codec makes any number of objects, so that is read in small pieces. A
+	 * read that was pending when the budget was used up cannot be withdrawn, but be very
+	 * small.
+	 * @param size how much could be read
+	 */
+	int limitRead(int size) {
+		boolean asked = isAsked();
+		if (!asked && this.active && this.owner.readAheadBudget().isUsedUp()) {
+			return Math.min(size, ReceiveBuffers.MIN);
+		}
+		return (size > ReceiveBuffers.SMALL && (!asked || isDecoded())) ? ReceiveBuffers.SMALL : size;
+	}
+
+	private boolean isDecoded() {
+		if (this.context == null || this.relay == null || this.discarding) {
+			return false;
+		}
+		List<String> names = this.context.pipeline().names();
+		// Between this handler and the one that reports failures of codecs
+		return names.indexOf(CodecFailureHandler.NAME) > names.indexOf(this.context.name()) + 1;
+	}
+
+	/**
+	 * Go on reading, for which there was no room. Any thread.
+	 */
+	void resume() {
+		Channels.run(this.owner.channel(), this::readAhead);
+	}
+
+	@Override
+	public ExtendedHandle newHandle() {
+		return ReceiveBuffers.DEFAULT.newHandle(this);
+	}
+
+	private boolean isOnLoopOrAfter() {
+		return Channels.isOnLoopOrAfter(this.owner.channel());
+	}
+
+}

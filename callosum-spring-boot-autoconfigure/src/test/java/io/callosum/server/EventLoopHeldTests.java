@@ -1,0 +1,120 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+
+import ch.qos.logback.classic.Level;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
+
+import io.callosum.transport.UserCode;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests for what is said about code that holds an event loop.
+ *
+ * @author The Callosum authors
+ */
+@ParameterizedClass
+@EnumSource
+class EventLoopHeldTests {
+
+	private static final Duration LONG = Duration.ofMillis(120);
+
+	@Parameter
+	Transport transport;
+
+	@Test
+	void anOperatorOfAHandlerThatHoldsAnEventLoopIsWarnedOfOnce() {
+		verifyWarning((connection) -> connection.inbound().receive().doOnNext((bytes) -> pause()).then(),
+				"The connection handler held an event loop for ");
+	}
+
+	@Test
+	void aHandlerThatHoldsAnEventLoopBeforeItReturnsIsWarnedOfOnce() {
+		verifyWarning((connection) -> {
+			pause();
+			return connection.inbound().receive().then();
+		}, "The connection handler held an event loop for ");
+	}
+
+	@Test
+	void aListenerWhoseReceiverHoldsAnEventLoopIsWarnedOfOnce() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> event.getConnection().inbound().receive().doOnNext((bytes) -> pause()).subscribe());
+			verifyWarning(server.start(), "A listener that receives the bytes of a connection held an event loop for ");
+		}
+	}
+
+	@Test
+	void aThreadThatMayBlockIsNotWarnedOf() {
+		assertThat(UserCode.heldEventLoopSince(System.nanoTime() - LONG.toNanos())).isZero();
+	}
+
+	@Test
+	void theLagGrowsWhileAnEventLoopIsHeldAndGoesBack() {
+		CountDownLatch released = new CountDownLatch(1);
+		try (TestServer server = TestServer.create(this.transport)) {
+			assertThat(server.server().eventLoopLag()).isZero();
+			server.events().on(ConnectionEvent.class, (event) -> TestThreads.await(released));
+			server.start();
+			server.connect();
+			TestServer.await("lag", () -> assertThat(server.server().eventLoopLag()).isGreaterThan(LONG));
+			released.countDown();
+			TestServer.await("no lag", () -> assertThat(server.server().eventLoopLag()).isLessThan(LONG));
+			server.closeClients();
+			server.server().stop();
+			assertThat(server.server().eventLoopLag()).isZero();
+		}
+	}
+
+	private void verifyWarning(ConnectionHandler handler, String warning) {
+		try (TestServer server = TestServer.create(this.transport, (builder) -> builder.connectionHandler(handler))
+			.start()) {
+			verifyWarning(server, warning);
+		}
+	}
+
+	private static void verifyWarning(TestServer server, String warning) {
+		send(server);
+		send(server);
+		assertThat(server.logged(Level.WARN)).filteredOn((line) -> line.contains(warning))
+			.singleElement()
+			.asString()
+			.containsPattern(" [1-9]\\d\\d+ ms")
+			.contains("subscribeOn");
+	}
+
+	private static void send(TestServer server) {
+		TestClient client = server.connect();
+		client.readSlot();
+		client.send("hello").close();
+		server.awaitConnections(0);
+	}
+
+	private static void pause() {
+		TestThreads.pause(LONG);
+	}
+
+}
