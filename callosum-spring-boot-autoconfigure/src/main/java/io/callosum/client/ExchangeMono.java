@@ -1,0 +1,201 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.client;
+
+import java.time.Duration;
+import java.util.Objects;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import org.reactivestreams.Subscription;
+import reactor.core.CoreSubscriber;
+import reactor.core.Disposable;
+import reactor.core.Disposables;
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Operators;
+import reactor.util.context.Context;
+
+/**
+ * Emits the answer that a function gets by a lease.
+ *
+ * @param <T> the type of the answer
+ */
+final class ExchangeMono<T> extends Mono<T> {
+
+	/**
+	 * How long a function may go on, once everything that came before the connection was
+	 * lost has been delivered. Most end at once, because the inbound does; this is for
+	 * those that decode on another thread, and bounds those that never look.
+	 */
+	private static final long GRACE_NANOS = Duration.ofMillis(100).toNanos();
+
+	private final CallosumClient client;
+
+	private final Function<? super CallosumLease, ? extends Mono<? extends T>> function;
+
+	ExchangeMono(CallosumClient client, Function<? super CallosumLease, ? extends Mono<? extends T>> function) {
+		this.client = client;
+		this.function = function;
+	}
+
+	@Override
+	public void subscribe(CoreSubscriber<? super T> actual) {
+		actual.onSubscribe(new Exchange<>(this.client, this.function, actual));
+	}
+
+	private static final class Exchange<T> extends LeaseSubscription<T> implements CoreSubscriber<T> {
+
+		private final Function<? super CallosumLease, ? extends Mono<? extends T>> function;
+
+		private final Operators.DeferredSubscription inner = new Operators.DeferredSubscription();
+
+		private volatile @Nullable PooledLease lease;
+
+		private volatile @Nullable PooledConnection connection;
+
+		private volatile @Nullable T answer;
+
+		private volatile Disposable.@Nullable Swap grace;
+
+		Exchange(CallosumClient client, Function<? super CallosumLease, ? extends Mono<? extends T>> function,
+				CoreSubscriber<? super T> actual) {
+			super(client, client.settings().acquireTimeout(), actual);
+			this.function = function;
+		}
+
+		@Override
+		void leased(PooledLease lease, Member member) {
+			this.connection = member.connection;
+			this.lease = lease;
+			if (isOver()) {
+				lease.discard(null);
+				return;
+			}
+			Mono<? extends T> mono;
+			try {
+				mono = Objects.requireNonNull(this.function.apply(lease), "The function returned null");
+			}
+			catch (Throwable ex) {
+				onError(ex);
+				return;
+			}
+			lease.onLost(this::lost);
+			this.inner.request(Long.MAX_VALUE);
+			Mono.<T>from(mono).subscribe(this);
+		}
+
+		private void lost() {
+			Disposable.Swap grace = Disposables.swap();
+			this.grace = grace;
+			grace.update(timers().schedule(this::giveUp, GRACE_NANOS));
+			if (isOver()) {
+				grace.dispose();
+			}
+		}
+
+		private void giveUp() {
+			if (finish()) {
+				this.inner.cancel();
+				signal();
+			}
+		}
+
+		@Override
+		void cancelled() {
+			this.inner.cancel();
+			PooledLease lease = this.lease;
+			if (lease != null) {
+				lease.discard(null);
+			}
+			disposeGrace();
+			T answer = this.answer;
+			if (answer != null) {
+				Operators.onDiscard(answer, currentContext());
+			}
+		}
+
+		@Override
+		public void onSubscribe(Subscription subscription) {
+			this.inner.set(subscription);
+		}
+
+		@Override
+		public void onNext(T answer) {
+			if (isOver() || this.answer != null) {
+				Operators.onNextDropped(answer, currentContext());
+				return;
+			}
+			this.answer = answer;
+		}
+
+		@Override
+		public void onError(Throwable error) {
+			if (!finish()) {
+				Operators.onErrorDropped(error, currentContext());
+				return;
+			}
+			disposeGrace();
+			PooledLease lease = Objects.requireNonNull(this.lease);
+			PooledConnection connection = Objects.requireNonNull(this.connection);
+			ConnectionLostException lost = lost(lease, connection, error);
+			discard(lease, error);
+			if (lost != null && lost != error) {
+				lost.addSuppressed(error);
+			}
+			this.actual.onError((lost != null) ? lost : error);
+		}
+
+		@Override
+		public void onComplete() {
+			if (finish()) {
+				disposeGrace();
+				signal();
+			}
+		}
+
+		private void signal() {
+			PooledLease lease = Objects.requireNonNull(this.lease);
+			ConnectionLostException lost = lease.lost();
+			lease.release();
+			T answer = this.answer;
+			if (answer != null) {
+				this.actual.onNext(answer);
+				this.actual.onComplete();
+			}
+			else if (lost != null) {
+				this.actual.onError(lost);
+			}
+			else {
+				this.actual.onComplete();
+			}
+		}
+
+		private void disposeGrace() {
+			Disposable.Swap grace = this.grace;
+			if (grace != null) {
+				grace.dispose();
+			}
+		}
+
+		@Override
+		public Context currentContext() {
+			return this.actual.currentContext();
+		}
+
+	}
+
+}

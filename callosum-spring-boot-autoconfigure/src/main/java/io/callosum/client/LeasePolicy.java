@@ -1,0 +1,38 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.client;
+
+/**
+ * Selects the idle connection to lease.
+ *
+ * @author The Callosum authors
+ * @since 0.1.0
+ */
+public enum LeasePolicy {
+
+	/**
+	 * The connection with the lowest slot.
+	 */
+	LOWEST_SLOT,
+
+	/**
+	 * The connection whose server has the lowest cost for this client: its recent
+	 * latency, multiplied by the number of this client's leases there plus one.
+	 */
+	BALANCED
+
+}

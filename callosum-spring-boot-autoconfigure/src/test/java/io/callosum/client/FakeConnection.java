@@ -1,0 +1,224 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.client;
+
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetSocketAddress;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+import javax.net.ssl.SSLSession;
+
+import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
+import reactor.netty.NettyInbound;
+import reactor.netty.NettyOutbound;
+
+/**
+ * A connection of a {@link FakeTransport}.
+ */
+final class FakeConnection implements PooledConnection {
+
+	private final FakeTransport transport;
+
+	private final InetSocketAddress server;
+
+	private final String id;
+
+	volatile PoolMember member;
+
+	volatile CloseReason reason;
+
+	volatile boolean answered;
+
+	volatile FakeLease lease;
+
+	int leases;
+
+	FakeConnection(FakeTransport transport, InetSocketAddress server, String id) {
+		this.transport = transport;
+		this.server = server;
+		this.id = id;
+	}
+
+	@Override
+	public String id() {
+		return this.id;
+	}
+
+	@Override
+	public boolean hasAnswered() {
+		return this.answered;
+	}
+
+	@Override
+	public PooledLease lease() {
+		this.answered = false;
+		this.leases++;
+		this.lease = new FakeLease();
+		return this.lease;
+	}
+
+	@Override
+	public void close(CloseReason reason) {
+		synchronized (this) {
+			if (this.reason != null) {
+				return;
+			}
+			this.reason = reason;
+		}
+		this.transport.open.remove(this);
+		this.member.closed(reason, null);
+	}
+
+	/**
+	 * Let the server close the connection.
+	 * @param answers whether a byte came before
+	 */
+	void lose(boolean answers) {
+		FakeLease lease = this.lease;
+		this.answered = answers;
+		if (lease != null) {
+			lease.lost = new ConnectionLostException("Closed by the server", !answers, null);
+		}
+		close(CloseReason.PEER_CLOSED);
+		if (lease != null && lease.onLost != null) {
+			lease.onLost.run();
+		}
+	}
+
+	final class FakeLease implements PooledLease {
+
+		final Sinks.One<String> answer = Sinks.one();
+
+		volatile boolean released;
+
+		volatile boolean discarded;
+
+		private volatile boolean sent;
+
+		private volatile ConnectionLostException lost;
+
+		private volatile Runnable onLost;
+
+		/**
+		 * Let something have been sent.
+		 */
+		void sent() {
+			this.sent = true;
+		}
+
+		/**
+		 * Let a byte of an answer have come.
+		 */
+		void answered() {
+			FakeConnection.this.answered = true;
+		}
+
+		Mono<String> answer() {
+			return this.answer.asMono();
+		}
+
+		@Override
+		public ConnectionLostException lost() {
+			return this.lost;
+		}
+
+		@Override
+		public boolean isUnanswered() {
+			return this.sent && !hasAnswered();
+		}
+
+		@Override
+		public void onLost(Runnable task) {
+			this.onLost = task;
+			if (this.lost != null) {
+				task.run();
+			}
+		}
+
+		@Override
+		public String connectionId() {
+			return FakeConnection.this.id;
+		}
+
+		@Override
+		public int slot() {
+			return 0;
+		}
+
+		@Override
+		public InetSocketAddress server() {
+			return FakeConnection.this.server;
+		}
+
+		@Override
+		public SSLSession sslSession() {
+			return null;
+		}
+
+		@Override
+		public Map<String, Object> attributes() {
+			return new ConcurrentHashMap<>();
+		}
+
+		@Override
+		public NettyInbound inbound() {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public NettyOutbound outbound() {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public InputStream inputStream() {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public OutputStream outputStream() {
+			throw new UnsupportedOperationException();
+		}
+
+		@Override
+		public void release() {
+			if (!this.released && !this.discarded && this.lost == null) {
+				this.released = true;
+				FakeConnection.this.member.released();
+			}
+		}
+
+		@Override
+		public void discard(Throwable cause) {
+			if (!this.released && !this.discarded && this.lost == null) {
+				this.discarded = true;
+				FakeConnection.this.member.discarded(cause);
+				FakeConnection.this.close(CloseReason.DISCARDED);
+			}
+		}
+
+		@Override
+		public void close() {
+			discard(null);
+		}
+
+	}
+
+}
