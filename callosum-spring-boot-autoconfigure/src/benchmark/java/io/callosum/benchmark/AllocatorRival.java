@@ -31,7 +31,7 @@ import io.callosum.server.SlotRequest;
 
 /**
  * The allocators that are measured side by side. The rivals are spared what the product
- * owes: they have no maximum, and believe whoever releases a slot that it is in use.
+ * owes: they have no maximum, and do not check that a released slot is in use.
  *
  * @author The Callosum authors
  */

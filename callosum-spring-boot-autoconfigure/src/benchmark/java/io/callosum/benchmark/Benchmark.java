@@ -35,9 +35,12 @@ final class Benchmark {
 		for (String part : settings.parts()) {
 			switch (part) {
 				case "micro" -> new MicroBenchmark(settings, report).run();
+				case "pool" -> new PoolBenchmark(settings, report).run();
 				case "connect" -> new ConnectBenchmark(settings, report).run();
 				case "idle" -> new IdleBenchmark(settings, report).run();
 				case "start" -> new StartBenchmark(settings, report).run();
+				case "fleet" -> new FleetBenchmark(settings, report).run();
+				case "handler" -> new HandlerBenchmark(settings, report).run();
 				default -> throw new IllegalArgumentException("There is no part '" + part + "'");
 			}
 		}

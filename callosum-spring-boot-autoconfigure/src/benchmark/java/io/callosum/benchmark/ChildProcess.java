@@ -99,7 +99,7 @@ final class ChildProcess implements AutoCloseable {
 			reader.lines().forEach(this.answers::add);
 		}
 		catch (IOException | UncheckedIOException ex) {
-			// The process has ended, which whoever waits for an answer finds out
+			// The process has ended, which the code that waits for an answer finds out
 		}
 	}
 
@@ -175,6 +175,23 @@ final class ChildProcess implements AutoCloseable {
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
+		}
+	}
+
+	long pid() {
+		return this.process.pid();
+	}
+
+	/**
+	 * Ask the process to end, and wait for so long at most.
+	 */
+	void terminate(Duration timeout) {
+		this.process.destroy();
+		try {
+			this.process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS);
+		}
+		catch (InterruptedException ex) {
+			Thread.currentThread().interrupt();
 		}
 	}
 

@@ -49,8 +49,8 @@ import org.HdrHistogram.Histogram;
 final class ClientMain {
 
 	/**
-	 * Whoever closes first keeps the pair of addresses for a minute, and an address has
-	 * 28,000 ports: with many of them, the system need not search for a free one.
+	 * The side that closes first keeps the pair of addresses for a minute, and an address
+	 * has 28,000 ports: with many addresses, the system need not search for a free one.
 	 */
 	private static final int ADDRESSES = 64;
 

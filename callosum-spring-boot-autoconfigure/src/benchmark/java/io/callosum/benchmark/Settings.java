@@ -36,7 +36,7 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	List<String> parts() {
-		return list("parts", "micro,connect,idle,start", Function.identity());
+		return list("parts", "micro,pool,connect,idle,start,handler", Function.identity());
 	}
 
 	List<Transport> transports() {
@@ -92,12 +92,36 @@ record Settings(boolean quick, Path directory) {
 		return number("starts", 15, 3);
 	}
 
+	int handlerRounds() {
+		return number("handler-rounds", 5, 1);
+	}
+
 	int microRounds() {
 		return number("micro-rounds", 3, 1);
 	}
 
 	int microIterationMillis() {
 		return number("micro-iteration-millis", 300, 100);
+	}
+
+	List<FleetArm> fleetArms() {
+		String all = String.join(",", Arrays.stream(FleetArm.values()).map(FleetArm::toString).toList());
+		return list("fleet-arms", all, FleetArm::of);
+	}
+
+	int fleetServers() {
+		return number("fleet-servers", 5, 3);
+	}
+
+	int fleetClients() {
+		return number("fleet-clients", 20, 12);
+	}
+
+	/**
+	 * Return for how many seconds each scenario of a fleet is watched.
+	 */
+	int fleetSeconds() {
+		return number("fleet-seconds", 6, 4);
 	}
 
 	/**

@@ -17,7 +17,7 @@
 package io.callosum.benchmark;
 
 /**
- * What a server under test tells of its slots.
+ * What a server under test reports about its slots.
  *
  * @author The Callosum authors
  */

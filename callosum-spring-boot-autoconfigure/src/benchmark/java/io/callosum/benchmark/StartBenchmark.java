@@ -60,7 +60,7 @@ final class StartBenchmark {
 			Summary started = Summary.of(own);
 			Summary overSpringBoot = Summary.ofDifferences(own, millis.getOrDefault(Variant.SPRING_BOOT, own));
 			Summary overExcluded = Summary.ofDifferences(own, millis.getOrDefault(Variant.EXCLUDED, own));
-			Summary overReactorNetty = Summary.ofDifferences(own, millis.getOrDefault(Variant.REACTOR_NETTY, own));
+			Summary overReactorNetty = Summary.ofDifferences(own, millis.getOrDefault(variant.bare(), own));
 			rows.add(List.of(variant.title, started.format(0), overSpringBoot.format(0), overExcluded.format(0),
 					overReactorNetty.format(0)));
 			Map<String, Object> result = new LinkedHashMap<>();
@@ -101,7 +101,13 @@ final class StartBenchmark {
 				"--spring.autoconfigure.exclude=io.callosum.server.autoconfigure.CallosumServerAutoConfiguration",
 				"--benchmark.reactor-netty=true"),
 
-		STARTER("the starter", Servers.STARTER, "--callosum.server.port=0");
+		STARTER("the starter", Servers.STARTER, "--callosum.server.port=0"),
+
+		REACTOR_NETTY_CLIENT("no server, and a bean that is a bare Reactor Netty client", Servers.STARTER,
+				"--callosum.server.enabled=false", "--benchmark.reactor-netty-client=true"),
+
+		CLIENT("no server, and the starter's client", Servers.STARTER, "--callosum.server.enabled=false",
+				"--callosum.client.servers=localhost:1");
 
 		private final String title;
 
@@ -113,6 +119,13 @@ final class StartBenchmark {
 			this.title = title;
 			this.classPath = classPath;
 			this.arguments = arguments;
+		}
+
+		/**
+		 * Return the application that does the least for the same.
+		 */
+		private Variant bare() {
+			return (this == CLIENT || this == REACTOR_NETTY_CLIENT) ? REACTOR_NETTY_CLIENT : REACTOR_NETTY;
 		}
 
 	}

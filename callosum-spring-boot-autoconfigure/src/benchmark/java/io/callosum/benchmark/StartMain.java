@@ -18,6 +18,9 @@ package io.callosum.benchmark;
 
 import java.lang.management.ManagementFactory;
 
+import reactor.netty.resources.ConnectionProvider;
+import reactor.netty.tcp.TcpClient;
+
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnProperty;
@@ -54,6 +57,15 @@ final class StartMain {
 		@ConditionalOnProperty("benchmark.reactor-netty")
 		Object reactorNetty() {
 			return ReactorNettyRival.start(Transport.EPOLL);
+		}
+
+		@Bean
+		@ConditionalOnProperty("benchmark.reactor-netty-client")
+		Object reactorNettyClient() {
+			TcpClient client = TcpClient.create(ConnectionProvider.create("benchmark", 10)).host("localhost").port(1);
+			// Begins to connect without waiting, as the other does
+			client.connect().onErrorComplete().subscribe();
+			return client;
 		}
 
 	}
