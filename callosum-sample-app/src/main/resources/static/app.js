@@ -1,35 +1,50 @@
 import { follow } from './stream.js';
 import { Feed } from './feed.js';
+import { inFrames } from './frames.js';
 import { Plot } from './plot.js';
 import { Slots } from './slots.js';
 
+const TEXTS = {
+  request: ({ peer }) => `from ${peer}`,
+  connected: ({ slot, peer }) => `slot ${slot} to ${peer}`,
+  free: ({ slot, text }) => `slot ${slot}, ${text}`,
+  refused: ({ text }) => text,
+  error: ({ text }) => text,
+};
+
 const element = (id) => document.getElementById(id);
 
-const slots = new Slots(element('slots'), pushOff);
-const plot = new Plot(element('plot'), element('plot-text'));
-const feed = new Feed(element('feed'));
+const slots = new Slots(element('slots'), closeConnection);
+const plot = new Plot(element('plot'), element('plot-text'), {
+  read: ({ highest }) => highest,
+  base: -1,
+  top: 9,
+  format: (highest) => (highest < 0) ? 'none' : highest,
+});
+const feed = new Feed(element('feed'), (event) => TEXTS[event.type](event));
 
-// What the frame that comes next has to draw; how much comes in between makes no difference
-let pending = null;
 let clockOffset = 0;
 
 const serverNow = () => performance.now() + clockOffset;
 
-follow('events', {
-  update(update) {
-    clockOffset = update.now - performance.now();
-    if (pending === null) {
-      requestAnimationFrame(draw);
-    }
-    if (pending === null || update.since < 0) {
-      pending = { snapshot: update.since < 0, changes: new Map(), events: [], highest: [] };
-    }
+const drawUpdate = inFrames({
+  begin: () => ({ changes: new Map(), events: [], highest: [] }),
+  add(pending, update) {
     update.held.forEach((held) => pending.changes.set(held.slot, held));
     update.freed.forEach((freed) => pending.changes.set(freed.slot, null));
     pending.events = pending.events.concat(update.events).slice(-Feed.MAX);
     pending.highest = pending.highest.concat(update.highest).slice(-Plot.MAX);
     pending.totals = update.totals;
     pending.address = update.address;
+    pending.fleet = update.fleet;
+  },
+  draw,
+});
+
+follow('events', {
+  update(update) {
+    clockOffset = update.now - performance.now();
+    drawUpdate(update);
   },
   state(state) {
     element('stream').dataset.state = state;
@@ -37,9 +52,7 @@ follow('events', {
   },
 });
 
-function draw() {
-  const { snapshot, changes, events, highest, totals, address } = pending;
-  pending = null;
+function draw({ snapshot, changes, events, highest, totals, address, fleet }) {
   if (snapshot) {
     slots.retain(changes);
     plot.clear();
@@ -50,6 +63,7 @@ function draw() {
   plot.draw(serverNow());
   feed.add(events);
   showTotals(totals, address);
+  element('fleet-link').hidden = !fleet;
 }
 
 function showTotals(totals, address) {
@@ -61,15 +75,15 @@ function showTotals(totals, address) {
   element('hint').querySelector('code').textContent = `nc localhost ${address.split(':').pop()}`;
 }
 
-async function pushOff(id) {
+async function closeConnection(id) {
   try {
     await fetch(`connections/${id}`, { method: 'DELETE' });
   } catch {
-    say('The connection could not be closed.');
+    announce('The connection could not be closed.');
   }
 }
 
-function say(text) {
+function announce(text) {
   if (element('spoken').textContent !== text) {
     element('spoken').textContent = text;
   }
@@ -80,8 +94,8 @@ setInterval(() => {
   plot.draw(serverNow());
 }, 1000);
 
-// Often enough to follow, seldom enough to listen to
+// For screen readers: often enough to follow, rarely enough to listen to
 setInterval(() => {
   const total = (name) => document.querySelector(`[data-total=${name}]`).textContent;
-  say(`${total('connections')} connections, highest slot ${total('highest')}`);
+  announce(`${total('connections')} connections, highest slot ${total('highest')}`);
 }, 10000);

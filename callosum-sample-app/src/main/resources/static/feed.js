@@ -1,20 +1,19 @@
-const TEXTS = {
-  request: ({ peer }) => `from ${peer}`,
-  connected: ({ slot, peer }) => `slot ${slot} to ${peer}`,
-  free: ({ slot, text }) => `slot ${slot}, ${text}`,
-  refused: ({ text }) => text,
-  error: ({ text }) => text,
-};
-
 /**
- * The last events, the newest first.
+ * The last events, newest first.
  */
 export class Feed {
   static MAX = 50;
   #list;
+  #describe;
+  #lit = null;
 
-  constructor(list) {
+  /**
+   * @param list where to show them
+   * @param describe returns the text of an event
+   */
+  constructor(list, describe) {
     this.#list = list;
+    this.#describe = describe;
   }
 
   clear() {
@@ -22,23 +21,35 @@ export class Feed {
   }
 
   add(events) {
-    this.#list.prepend(...events.map(createItem).reverse());
+    this.#list.prepend(...events.slice(-Feed.MAX).map((event) => this.#createItem(event)).reverse());
     while (this.#list.children.length > Feed.MAX) {
       this.#list.lastChild.remove();
     }
   }
-}
 
-function createItem(event) {
-  const item = document.createElement('li');
-  item.dataset.type = event.type;
-  const time = document.createElement('time');
-  time.dateTime = new Date(event.at).toISOString();
-  time.textContent = new Date(event.at).toLocaleTimeString('en-GB');
-  const type = document.createElement('b');
-  type.textContent = event.type;
-  const text = document.createElement('span');
-  text.textContent = TEXTS[event.type](event);
-  item.append(time, type, text);
-  return item;
+  /** Lights up the events of a client, or nothing for null. */
+  lightUp(client) {
+    this.#lit = client;
+    [...this.#list.children].forEach((item) => this.#lightUpItem(item));
+  }
+
+  #lightUpItem(item) {
+    item.classList.toggle('mine', item.clients.includes(this.#lit));
+  }
+
+  #createItem(event) {
+    const item = document.createElement('li');
+    item.dataset.type = event.type;
+    item.clients = event.clients ?? [];
+    this.#lightUpItem(item);
+    const time = document.createElement('time');
+    time.dateTime = new Date(event.at).toISOString();
+    time.textContent = new Date(event.at).toLocaleTimeString('en-GB');
+    const type = document.createElement('b');
+    type.textContent = event.type;
+    const text = document.createElement('span');
+    text.textContent = this.#describe(event);
+    item.append(time, type, text);
+    return item;
+  }
 }

@@ -3,30 +3,30 @@ const DENSE_FROM = 100;
 const KEEP_FREE_MS = 5000;
 
 /**
- * The grid of slots: a tile for each, made once and filled and emptied from then on.
+ * The grid of slots, with one tile per slot that is created once and then filled and emptied.
  */
 export class Slots {
   #list;
   #tiles = [];
 
-  constructor(list, pushOff) {
+  constructor(list, closeConnection) {
     this.#list = list;
     list.addEventListener('click', ({ target }) => {
       const button = target.closest('button');
       if (button) {
-        pushOff(button.dataset.id);
+        closeConnection(button.dataset.id);
       }
     });
     list.addEventListener('keydown', (event) => this.#moveFocus(event));
     this.#grow(MIN_TILES);
   }
 
-  /** Frees what is not in a snapshot. */
+  /** Frees the slots that are not in a snapshot. */
   retain(snapshot) {
     this.#tiles.filter((tile) => !snapshot.has(tile.slot)).forEach((tile) => tile.free(0));
   }
 
-  /** Takes changes: for each slot its connection, or null. */
+  /** Applies changes: the connection of each slot, or null. */
   apply(changes, now) {
     for (const [slot, connection] of changes) {
       if (connection) {
@@ -38,7 +38,7 @@ export class Slots {
     }
   }
 
-  /** Lets the ages go on, and removes tiles at the end that have not been used for a while. */
+  /** Updates the ages, and removes tiles at the end that have been free for a while. */
   tick(now) {
     this.#tiles.forEach((tile) => tile.showAge(now));
     while (this.#tiles.length > MIN_TILES && this.#tiles.at(-1).isFreeSince(now - KEEP_FREE_MS)) {
@@ -56,7 +56,7 @@ export class Slots {
     this.#list.classList.toggle('dense', this.#tiles.length >= DENSE_FROM);
   }
 
-  /** The arrow keys go to the next connection in their direction. */
+  /** Moves the focus to the next connection in the direction of an arrow key. */
   #moveFocus(event) {
     const columns = getComputedStyle(this.#list).gridTemplateColumns.split(' ').length;
     const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
@@ -111,7 +111,7 @@ class Tile {
     if (!this.held) {
       return;
     }
-    // Else the keyboard would start again at the top of the page
+    // Otherwise keyboard navigation would restart at the top of the page
     if (document.activeElement === this.button) {
       this.item.focus();
     }

@@ -1,6 +1,6 @@
 /**
- * Follows the server's updates: a snapshot first, and then changes, each building on the one before. Whatever goes
- * wrong, the stream is opened again, and starts with a snapshot.
+ * Follows the server's updates: a snapshot, and then changes, each of which builds on the previous one. After any
+ * failure, the stream is reopened and starts with a snapshot.
  */
 export function follow(url, { update, state }) {
   let source = null;
@@ -13,7 +13,7 @@ export function follow(url, { update, state }) {
     source.onopen = () => state('live');
     source.onerror = () => {
       state('reconnecting');
-      // The browser tries again by itself, unless it was answered with something else than a stream
+      // The browser reconnects by itself, unless the response was not a stream
       if (source.readyState === EventSource.CLOSED) {
         reopen();
       }
@@ -45,7 +45,7 @@ export function follow(url, { update, state }) {
     timer = setTimeout(open, 1000);
   }
 
-  // A page that nobody sees needs no updates; a browser allows a site few connections
+  // A hidden page needs no updates, and a browser limits the connections per site
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) {
       close();

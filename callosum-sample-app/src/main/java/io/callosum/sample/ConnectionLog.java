@@ -28,8 +28,8 @@ import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
 
 /**
- * Logs the life of the connections. Listeners run on the event loop of the connection,
- * where nothing must block.
+ * Logs the life of each connection. Listeners run on the event loop of the connection and
+ * must not block.
  */
 @Component
 class ConnectionLog {
@@ -38,7 +38,7 @@ class ConnectionLog {
 
 	@EventListener
 	void requested(SlotRequestEvent event) {
-		// Could answer with event.assign(slot); the lowest free slot is given otherwise
+		// Could call event.assign(slot); by default, the lowest free slot is assigned
 		logger.debug("{} asks for a slot", event.getRequest().remoteAddress());
 	}
 
@@ -54,7 +54,7 @@ class ConnectionLog {
 
 	@EventListener
 	void failed(ServerErrorEvent event) {
-		// The server has logged it already, at a rate that no peer chooses
+		// The server has already logged it, at a limited rate
 		logger.debug("{}", event);
 	}
 

@@ -29,16 +29,15 @@ import io.callosum.server.CallosumConnection;
 import io.callosum.server.ConnectionHandler;
 
 /**
- * Owns the bytes of each connection: a request is a line, and so is its answer. The
- * connection ends when the publisher returned here does, which is after {@code quit} or
- * when the peer leaves.
+ * Answers each line with a line. The connection ends when the returned publisher
+ * completes: after {@code quit}, or when the peer closes.
  */
 @Component
 class LineHandler implements ConnectionHandler {
 
 	/**
-	 * A peer that sends a longer line is cut off, so that it cannot fill the memory: the
-	 * decoder's error ends the publisher.
+	 * A longer line ends the connection, because the decoder's error ends the publisher.
+	 * Without a limit, a peer could fill the memory.
 	 */
 	private static final int MAX_LINE_LENGTH = 1024;
 

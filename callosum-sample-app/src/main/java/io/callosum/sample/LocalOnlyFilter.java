@@ -21,6 +21,7 @@ import java.util.Set;
 import reactor.core.publisher.Mono;
 
 import org.springframework.http.HttpHeaders;
+import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatus;
 import org.springframework.http.server.reactive.ServerHttpRequest;
 import org.springframework.stereotype.Component;
@@ -29,8 +30,9 @@ import org.springframework.web.server.WebFilter;
 import org.springframework.web.server.WebFilterChain;
 
 /**
- * Keeps other sites out, whose pages run in the same browser. One that has its own name
- * lead here is told by the {@code Host}, any other by the {@code Origin}.
+ * Rejects requests from other sites whose pages run in the same browser. A site whose own
+ * name resolves to this machine is recognized by {@code Host}, any other by
+ * {@code Origin}.
  */
 @Component
 class LocalOnlyFilter implements WebFilter {
@@ -56,7 +58,16 @@ class LocalOnlyFilter implements WebFilter {
 		String host = request.getHeaders().getFirst(HttpHeaders.HOST);
 		String origin = request.getHeaders().getOrigin();
 		return host != null && Set.of("localhost" + port, "127.0.0.1" + port, "[::1]" + port).contains(host)
-				&& (origin == null || origin.equals("http://" + host));
+				&& (origin == null ? !changesSomething(request) : origin.equals("http://" + host));
+	}
+
+	/**
+	 * The page of another site could make the browser send such a request, but only with
+	 * its origin. The actuator has rules of its own.
+	 */
+	private static boolean changesSomething(ServerHttpRequest request) {
+		return !Set.of(HttpMethod.GET, HttpMethod.HEAD).contains(request.getMethod())
+				&& !request.getPath().value().startsWith("/actuator/");
 	}
 
 }

@@ -20,7 +20,7 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 
 /**
- * A service that answers lines of text, as a Callosum server.
+ * A service that answers lines of text.
  */
 @SpringBootApplication
 public class SampleApplication {

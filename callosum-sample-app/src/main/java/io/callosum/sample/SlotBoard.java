@@ -32,6 +32,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.netty.util.NetUtil;
 
+import org.springframework.beans.factory.annotation.Value;
 import org.springframework.context.event.EventListener;
 import org.springframework.stereotype.Component;
 
@@ -43,9 +44,9 @@ import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
 
 /**
- * What the page shows, kept from the events of the server. Each change gets the next
- * version, so a viewer who knows the version of what it has can be told the rest, however
- * long that took: nothing is queued for anyone.
+ * The content of the page, built from the server's events. Each change gets the next
+ * version. A viewer asks for the changes since the version that it has, so nothing is
+ * queued for slow viewers.
  */
 @Component
 class SlotBoard {
@@ -57,6 +58,8 @@ class SlotBoard {
 	private static final int MAX_TEXT_LENGTH = 200;
 
 	private final MeterRegistry meters;
+
+	private final boolean fleet;
 
 	private final TreeMap<Integer, Held> held = new TreeMap<>();
 
@@ -76,12 +79,13 @@ class SlotBoard {
 
 	private long version;
 
-	SlotBoard(MeterRegistry meters) {
+	SlotBoard(MeterRegistry meters, @Value("${sample.fleet.enabled:true}") boolean fleet) {
 		this.meters = meters;
+		this.fleet = fleet;
 	}
 
-	// The listeners run on event loops, so the lock is held for moments only, and by
-	// nobody who writes to a network meanwhile
+	// The listeners run on event loops, so the lock is only held briefly, and never
+	// during a write to the network
 
 	@EventListener
 	synchronized void started(ServerStartedEvent event) {
@@ -108,7 +112,8 @@ class SlotBoard {
 	@EventListener
 	synchronized void freed(SlotFreeEvent event) {
 		add("free", event.getSlot(), text(event.getConnection().remoteAddress()), text(event.getReason()));
-		// Not there if its line could not be written: then there was no ConnectionEvent
+		// Missing if the slot line could not be written, because there was no
+		// ConnectionEvent
 		if (this.held.remove(event.getSlot()) != null) {
 			this.freed.put(event.getSlot(), new Freed(this.version, event.getSlot()));
 			sampleHighest();
@@ -124,8 +129,8 @@ class SlotBoard {
 
 	/**
 	 * Return what has changed.
-	 * @param version the version that the viewer has, or a negative number if none
-	 * @return the changes since, or all there is
+	 * @param version the version that the viewer has, or a negative number for none
+	 * @return the changes since that version, or everything
 	 */
 	Update since(long version) {
 		Collection<Counter> counters = this.meters.find("callosum.server.connections.refused").counters();
@@ -133,15 +138,15 @@ class SlotBoard {
 			counters.forEach(this::noticeRefusals);
 			Totals totals = new Totals(this.held.size(), this.held.isEmpty() ? -1 : this.held.lastKey(), this.given,
 					this.refusals.values().stream().mapToLong(Long::longValue).sum(), this.errors);
-			return new Update(version, this.version, System.currentTimeMillis(), this.address, totals,
+			return new Update(version, this.version, System.currentTimeMillis(), this.address, this.fleet, totals,
 					newer(this.held.values(), version), (version < 0) ? List.of() : newer(this.freed.values(), version),
 					newer(this.events, version), newer(this.highest, version));
 		}
 	}
 
 	/**
-	 * Not every refusal has an event, as a peer could have them published at any rate;
-	 * but all are counted.
+	 * Not every refusal has an event, because a peer could cause them at any rate. The
+	 * meters count all of them.
 	 */
 	private void noticeRefusals(Counter counter) {
 		String reason = String.valueOf(counter.getId().getTag("reason")).replace('-', ' ');
@@ -162,7 +167,7 @@ class SlotBoard {
 	}
 
 	/**
-	 * Keeps one sample a second, the last; between samples nothing has changed.
+	 * Keep the last sample of each second. Nothing has changed between two samples.
 	 */
 	private void sampleHighest() {
 		long second = Instant.now().getEpochSecond();
@@ -195,28 +200,22 @@ class SlotBoard {
 	}
 
 	/**
-	 * What a viewer is told. Times are milliseconds of this machine's clock, and so is
-	 * {@code now}: a viewer's own clock may be wrong.
+	 * A snapshot or a change. Times are in milliseconds of this machine's clock, and so
+	 * is {@code now}, because the viewer's clock may be wrong.
 	 *
-	 * @param since the version that it builds on, negative if it is complete
+	 * @param since the version that it builds on, or a negative number for a snapshot
 	 * @param version the version that it leads to
 	 * @param now the time now
-	 * @param address where the server listens
-	 * @param totals the sums
-	 * @param held the slots that are held anew
+	 * @param address the address that the server listens on
+	 * @param fleet whether there is a fleet to look at
+	 * @param totals the totals
+	 * @param held the slots that are held now
 	 * @param freed the slots that are free now
 	 * @param events the last events
 	 * @param highest the highest slot over time
 	 */
-	record Update(long since, long version, long now, String address, Totals totals, List<Held> held, List<Freed> freed,
-			List<Event> events, List<Sample> highest) {
-
-		static final Update NONE = new Update(-1, -1, 0, "", new Totals(0, -1, 0, 0, 0), List.of(), List.of(),
-				List.of(), List.of());
-
-		boolean changed() {
-			return this.version != this.since;
-		}
+	record Update(long since, long version, long now, String address, boolean fleet, Totals totals, List<Held> held,
+			List<Freed> freed, List<Event> events, List<Sample> highest) implements UpdateStream.Update {
 
 	}
 

@@ -16,9 +16,13 @@
 
 package io.callosum.sample;
 
+import java.awt.Dimension;
+import java.awt.image.BufferedImage;
 import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +31,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.logging.Level;
+
+import javax.imageio.ImageIO;
 
 import org.openqa.selenium.OutputType;
 import org.openqa.selenium.chrome.ChromeDriver;
@@ -48,12 +54,22 @@ final class Browser implements AutoCloseable {
 
 	private static final Path SCREENSHOTS = Path.of("target", "screenshots");
 
+	/**
+	 * The pictures of the README as they are now, to replace those in {@code docs}.
+	 */
+	static final Path DOCS = Path.of("target", "docs");
+
 	private final Path data;
 
 	private final ChromeDriver driver;
 
-	private Browser(File chromium, File chromedriver) throws IOException {
-		this.data = Files.createTempDirectory("callosum-browser");
+	private Browser(File chromium, File chromedriver) {
+		try {
+			this.data = Files.createTempDirectory("callosum-browser");
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
 		ChromeOptions options = new ChromeOptions();
 		options.setBinary(chromium);
 		options.addArguments("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -72,7 +88,7 @@ final class Browser implements AutoCloseable {
 	 * Start the browser, or skip the test that needs it; where it has to be there, as in
 	 * continuous integration, fail.
 	 */
-	static Browser start() throws IOException {
+	static Browser start() {
 		Optional<File> chromium = find("chromium", "chromium-browser", "google-chrome");
 		Optional<File> chromedriver = find("chromedriver");
 		boolean found = chromium.isPresent() && chromedriver.isPresent();
@@ -102,6 +118,7 @@ final class Browser implements AutoCloseable {
 				Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", width < 600));
 		this.driver.executeCdpCommand("Emulation.setEmulatedMedia",
 				Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", colorScheme))));
+		this.driver.executeCdpCommand("Input.dispatchMouseEvent", Map.of("type", "mouseMoved", "x", 0, "y", 0));
 		this.driver.get(url);
 	}
 
@@ -109,14 +126,66 @@ final class Browser implements AutoCloseable {
 		return this.driver.executeScript(script, arguments);
 	}
 
+	String text(String selector) {
+		return (String) run("return document.querySelector(arguments[0]).innerText", selector);
+	}
+
+	/**
+	 * Show the page as it is once all its transitions have ended, also those that are yet
+	 * to begin.
+	 */
+	private void endTransitions() {
+		run("""
+				const still = new CSSStyleSheet();
+				still.replaceSync('*, ::before, ::after { animation: none !important; transition: none !important }');
+				document.adoptedStyleSheets = [still];
+				""");
+	}
+
+	/**
+	 * Return what axe finds wrong with the page: rules, each with an element that breaks
+	 * it. What is half faded in has too little contrast, so nothing fades afterwards.
+	 */
+	List<?> violations() throws IOException {
+		endTransitions();
+		try (InputStream script = Browser.class.getResourceAsStream("/axe.min.js")) {
+			run(new String(script.readAllBytes(), StandardCharsets.UTF_8));
+		}
+		return (List<?>) this.driver.executeAsyncScript("""
+				const done = arguments[arguments.length - 1];
+				axe.run().then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
+					nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))));
+				""");
+	}
+
 	void saveScreenshot(String name) {
+		save(SCREENSHOTS.resolve(name + ".png"));
+	}
+
+	/**
+	 * Save a picture of the README, and check that the one in {@code docs} is as large.
+	 */
+	void saveReadmePicture(String name) throws IOException {
+		endTransitions();
+		Path picture = DOCS.resolve(name + ".png");
+		save(picture);
+		assertThat(size(Path.of("docs", name + ".png"))).as("the size of docs/" + name + ".png")
+			.isEqualTo(size(picture));
+	}
+
+	private void save(Path file) {
 		try {
-			Files.createDirectories(SCREENSHOTS);
-			Files.write(SCREENSHOTS.resolve(name + ".png"), this.driver.getScreenshotAs(OutputType.BYTES));
+			Files.createDirectories(file.getParent());
+			Files.write(file, this.driver.getScreenshotAs(OutputType.BYTES));
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);
 		}
+	}
+
+	private static Dimension size(Path picture) throws IOException {
+		BufferedImage image = ImageIO.read(picture.toFile());
+		return new Dimension(image.getWidth(), image.getHeight());
 	}
 
 	/**

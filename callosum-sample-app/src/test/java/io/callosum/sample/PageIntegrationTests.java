@@ -16,7 +16,6 @@
 
 package io.callosum.sample;
 
-import java.io.IOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -31,10 +30,9 @@ import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -52,61 +50,43 @@ import io.callosum.server.CallosumConnection;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Looks at the page as people do, in a browser, and presses its buttons.
+ * Uses the page of the slots in a browser.
  */
 class PageIntegrationTests {
 
-	private static Browser browser;
+	@RegisterExtension
+	private final SampleInBrowser extension = new SampleInBrowser(List.of(Breaker.class),
+			"callosum.server.max-connections=1000", "sample.fleet.enabled=true");
+
+	private Browser browser;
 
 	private RunningSample sample;
 
-	private String url;
-
-	@AfterAll
-	static void stopBrowser() throws IOException {
-		if (browser != null) {
-			browser.close();
-		}
-	}
-
 	@BeforeEach
-	void startSample() throws IOException {
-		if (browser == null) {
-			browser = Browser.start();
-		}
-		this.sample = new RunningSample(List.of(Breaker.class), "callosum.server.max-connections=1000");
-		this.url = "http://localhost:" + this.sample.httpPort() + "/";
-		browser.console();
-	}
-
-	@AfterEach
-	void stopSample() throws IOException {
-		if (this.sample != null) {
-			// Else the page looks for the sample when that is gone
-			browser.driver().get("about:blank");
-			this.sample.close();
-		}
+	void start() {
+		this.browser = this.extension.browser();
+		this.sample = this.extension.sample();
 	}
 
 	@Test
 	void slotsFillAndBecomeFree() throws Exception {
 		open(1280, 900, "light");
-		await().untilAsserted(
-				() -> assertThat(text("#hint")).isEqualTo("Nobody is connected. In a terminal, say nc localhost "
-						+ this.sample.port() + ", and again in another."));
+		await().untilAsserted(() -> assertThat(this.browser.text("#hint"))
+			.isEqualTo("No connections. Run nc localhost " + this.sample.port() + " in one or more terminals."));
 		List<Socket> clients = this.sample.connect(3);
 		awaitSlots(3);
-		assertThat(text("#slots li:nth-child(2)")).contains("127.0.0.1:" + clients.get(1).getLocalPort(), "s");
-		assertThat(text("[data-total=highest]")).isEqualTo("2");
-		assertThat(text("#plot-text")).startsWith("now 2, at most 2");
+		assertThat(this.browser.text("#slots li:nth-child(2)")).contains("127.0.0.1:" + clients.get(1).getLocalPort(),
+				"s");
+		assertThat(this.browser.text("[data-total=highest]")).isEqualTo("2");
+		assertThat(this.browser.text("#plot-text")).startsWith("now 2, at most 2");
 		clients.get(1).close();
 		awaitSlots(2);
-		assertThat(text("#slots li:nth-child(2)")).isEqualTo("1\nfree");
-		await().untilAsserted(() -> assertThat(text("#feed li")).contains("free", "slot 1, peer closed"));
+		assertThat(this.browser.text("#slots li:nth-child(2)")).isEqualTo("1\nfree");
+		await().untilAsserted(() -> assertThat(this.browser.text("#feed li")).contains("free", "slot 1, peer closed"));
 		this.sample.disconnectAll();
 		awaitSlots(0);
-		assertThat(text("[data-total=highest]")).isEqualTo("none");
-		assertThat(browser.console()).isEmpty();
+		assertThat(this.browser.text("[data-total=highest]")).isEqualTo("none");
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	@Test
@@ -118,7 +98,7 @@ class PageIntegrationTests {
 		awaitSlots(2);
 		assertThat(clients.get(1).getInputStream().read()).isEqualTo(-1);
 		assertThat(slots()).containsOnlyKeys(0, 2);
-		assertThat(browser.console()).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	@Test
@@ -126,18 +106,20 @@ class PageIntegrationTests {
 		List<Socket> clients = this.sample.connect(3);
 		open(1280, 900, "light");
 		awaitSlots(3);
-		browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
+		this.browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
+		assertThat(this.browser.run("return document.activeElement.innerText")).isEqualTo("Fleet");
+		this.browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
 		assertThat(focused()).isEqualTo("Close connection in slot 0");
-		browser.driver().switchTo().activeElement().sendKeys(Keys.ARROW_RIGHT);
+		this.browser.driver().switchTo().activeElement().sendKeys(Keys.ARROW_RIGHT);
 		assertThat(focused()).isEqualTo("Close connection in slot 1");
-		browser.driver().switchTo().activeElement().sendKeys(Keys.ENTER);
+		this.browser.driver().switchTo().activeElement().sendKeys(Keys.ENTER);
 		awaitSlots(2);
 		assertThat(slots()).containsOnlyKeys(0, 2);
 		assertThat(clients.get(1).getInputStream().read()).isEqualTo(-1);
-		assertThat(browser.run("return document.activeElement.innerText")).isEqualTo("1\nfree");
-		browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
+		assertThat(this.browser.run("return document.activeElement.innerText")).isEqualTo("1\nfree");
+		this.browser.driver().switchTo().activeElement().sendKeys(Keys.TAB);
 		assertThat(focused()).isEqualTo("Close connection in slot 2");
-		assertThat(browser.console()).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	@ParameterizedTest
@@ -146,9 +128,9 @@ class PageIntegrationTests {
 		List<Socket> clients = this.sample.connect(4);
 		open(1280, 900, "light");
 		awaitSlots(4);
-		assertThat(text("#stream")).isEqualTo("live");
+		assertThat(this.browser.text("#stream")).isEqualTo("live");
 		this.sample.bean(Breaker.class).become(state);
-		await().until(() -> text("#stream").equals("reconnecting"));
+		await().until(() -> this.browser.text("#stream").equals("reconnecting"));
 		clients.get(1).close();
 		clients.get(3).close();
 		await().until(() -> this.sample.server().connections().size() == 2);
@@ -157,27 +139,27 @@ class PageIntegrationTests {
 		await().until(() -> this.sample.server().connections().size() == 2);
 		assertThat(slots()).containsOnlyKeys(0, 1, 2, 3);
 		this.sample.bean(Breaker.class).become(Breaker.State.WHOLE);
-		await().until(() -> text("#stream").equals("live"));
+		await().until(() -> this.browser.text("#stream").equals("live"));
 		awaitSlots(2);
 		assertThat(slots()).containsOnlyKeys(1, 2);
 		this.sample.connect(1);
 		awaitSlots(3);
 		assertThat(slots()).containsOnlyKeys(0, 1, 2);
-		assertThat(browser.console()).allMatch((line) -> line.contains("/events"));
+		assertThat(this.browser.console()).allMatch((line) -> line.contains("/events"));
 	}
 
 	@Test
-	void theFeedTellsOfErrorsAndRefusalsAsText() throws Exception {
+	void theFeedShowsErrorsAndRefusalsAsText() throws Exception {
 		open(1280, 900, "light");
 		Socket client = this.sample.connect();
 		client.getOutputStream().write("x".repeat(5000).getBytes(StandardCharsets.US_ASCII));
-		await().untilAsserted(() -> assertThat(text("#feed")).contains("error", "TooLongFrameException"));
-		assertThat(text("[data-total=errors]")).isEqualTo("1");
+		await().untilAsserted(() -> assertThat(this.browser.text("#feed")).contains("error", "TooLongFrameException"));
+		assertThat(this.browser.text("[data-total=errors]")).isEqualTo("1");
 		this.sample.connect(1000);
 		this.sample.connectOnly();
-		await().untilAsserted(() -> assertThat(text("#feed")).contains("refused", "1 × max connections"));
-		assertThat(text("[data-total=refused]")).isEqualTo("1");
-		assertThat(browser.console()).isEmpty();
+		await().untilAsserted(() -> assertThat(this.browser.text("#feed")).contains("refused", "1 × max connections"));
+		assertThat(this.browser.text("[data-total=refused]")).isEqualTo("1");
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	@Test
@@ -185,7 +167,7 @@ class PageIntegrationTests {
 		open(1280, 900, "light");
 		List<Socket> clients = new ArrayList<>(this.sample.connect(900));
 		awaitSlots(900);
-		browser.run("""
+		this.browser.run("""
 				window.frames = [];
 				let last = performance.now();
 				requestAnimationFrame(function frame(now) {
@@ -199,17 +181,17 @@ class PageIntegrationTests {
 			clients.add(this.sample.connect());
 		}
 		// Not the longest one: that tells of the machine and what else it does
-		Object median = browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
-		long nodes = (long) browser.run("return document.querySelectorAll('*').length");
+		Object median = this.browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
+		long nodes = (long) this.browser.run("return document.querySelectorAll('*').length");
 		awaitSlots(900);
 		assertThat(((Number) median).doubleValue()).as("the median frame in ms").isLessThan(500);
 		assertThat(nodes).isLessThan(10_000);
-		assertThat((long) browser.run("return document.querySelectorAll('#feed li').length")).isEqualTo(50);
-		assertThat(browser.console()).isEmpty();
-		browser.saveScreenshot("1000-light-wide");
+		assertThat((long) this.browser.run("return document.querySelectorAll('#feed li').length")).isEqualTo(50);
+		assertThat(this.browser.console()).isEmpty();
+		this.browser.saveScreenshot("1000-light-wide");
 		open(390, 844, "dark");
 		awaitSlots(900);
-		browser.saveScreenshot("1000-dark-narrow");
+		this.browser.saveScreenshot("1000-dark-narrow");
 	}
 
 	@ParameterizedTest
@@ -218,18 +200,18 @@ class PageIntegrationTests {
 		String name = colorScheme + ((width < 600) ? "-narrow" : "-wide");
 		open(width, height, colorScheme);
 		awaitSlots(0);
-		browser.saveScreenshot("0-" + name);
+		this.browser.saveScreenshot("0-" + name);
 		List<Socket> clients = this.sample.connect(12);
 		clients.get(2).close();
 		clients.get(7).close();
 		awaitSlots(10);
-		assertThat(browser.run("return document.documentElement.scrollWidth"))
-			.isEqualTo(browser.run("return document.documentElement.clientWidth"));
-		assertThat(browser.run("return getComputedStyle(document.body).backgroundColor"))
+		assertThat(this.browser.run("return document.documentElement.scrollWidth"))
+			.isEqualTo(this.browser.run("return document.documentElement.clientWidth"));
+		assertThat(this.browser.run("return getComputedStyle(document.body).backgroundColor"))
 			.isEqualTo(colorScheme.equals("dark") ? "rgb(16, 21, 26)" : "rgb(244, 246, 248)");
-		browser.saveScreenshot("12-" + name);
-		assertThat(violations()).isEmpty();
-		assertThat(browser.console()).isEmpty();
+		this.browser.saveScreenshot("12-" + name);
+		assertThat(this.browser.violations()).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	@ParameterizedTest
@@ -252,27 +234,13 @@ class PageIntegrationTests {
 		clients.get(12).close();
 		button(9).click();
 		awaitSlots(15);
-		browser.run("document.activeElement.blur()");
-		browser.saveScreenshot("page-" + colorScheme);
-		assertThat(browser.console()).isEmpty();
-	}
-
-	/**
-	 * What axe finds wrong with the page, a rule of theirs and an element each.
-	 */
-	private static List<?> violations() throws IOException {
-		try (var script = PageIntegrationTests.class.getResourceAsStream("/axe.min.js")) {
-			browser.run(new String(script.readAllBytes(), StandardCharsets.UTF_8));
-		}
-		return (List<?>) browser.driver().executeAsyncScript("""
-				const done = arguments[arguments.length - 1];
-				axe.run().then(({ violations }) => done(violations.flatMap(({ id, nodes }) =>
-					nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`))));
-				""");
+		this.browser.run("document.activeElement.blur()");
+		this.browser.saveReadmePicture("page-" + colorScheme);
+		assertThat(this.browser.console()).isEmpty();
 	}
 
 	private void open(int width, int height, String colorScheme) {
-		browser.open(this.url, width, height, colorScheme);
+		this.browser.open("http://localhost:" + this.sample.httpPort() + "/", width, height, colorScheme);
 	}
 
 	/**
@@ -288,29 +256,26 @@ class PageIntegrationTests {
 			}
 			assertThat(expected).hasSize(connections);
 			assertThat(slots()).isEqualTo(expected);
-			assertThat(text("[data-total=connections]")).isEqualTo(String.format("%,d", expected.size()));
+			assertThat(this.browser.text("[data-total=connections]")).isEqualTo(String.format("%,d", expected.size()));
 		});
 	}
 
-	private static Map<Integer, String> slots() {
+	private Map<Integer, String> slots() {
 		Map<Integer, String> slots = new TreeMap<>();
-		((Map<?, ?>) browser.run("""
+		((Map<?, ?>) this.browser.run("""
 				return Object.fromEntries([...document.querySelectorAll('#slots li.held')].map((item) =>
 					[item.querySelector('.slot').textContent, item.querySelector('button').dataset.id]));
 				""")).forEach((slot, id) -> slots.put(Integer.valueOf((String) slot), (String) id));
 		return slots;
 	}
 
-	private static WebElement button(int slot) {
-		return browser.driver().findElement(By.cssSelector("[aria-label='Close connection in slot " + slot + "']"));
+	private WebElement button(int slot) {
+		return this.browser.driver()
+			.findElement(By.cssSelector("[aria-label='Close connection in slot " + slot + "']"));
 	}
 
-	private static String focused() {
-		return (String) browser.run("return document.activeElement.getAttribute('aria-label')");
-	}
-
-	private static String text(String selector) {
-		return (String) browser.run("return document.querySelector(arguments[0]).innerText", selector);
+	private String focused() {
+		return (String) this.browser.run("return document.activeElement.getAttribute('aria-label')");
 	}
 
 	private static ConditionFactory await() {

@@ -61,7 +61,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * What the page and the terminal are told over HTTP, and who else is told nothing.
+ * Reads what the page and terminals show over HTTP, and checks that other sites cannot.
  */
 @ParameterizedClass(name = "native transport: {0}")
 @ValueSource(booleans = { true, false })
@@ -198,7 +198,8 @@ class PageTests {
 	void aTerminalIsShownTheConnections() throws Exception {
 		Socket client = this.sample.connect();
 		awaitHeld(1);
-		Response response = request("GET /connections", "Host: localhost:" + this.sample.httpPort());
+		RunningSample.Response response = this.sample.request("GET /connections",
+				"Host: localhost:" + this.sample.httpPort());
 		assertThat(response.status()).isEqualTo(200);
 		assertThat(response.body().lines().toList().get(1))
 			.matches(" +0  127\\.0\\.0\\.1:" + client.getLocalPort() + " +\\d+ s  \\S+");
@@ -233,18 +234,18 @@ class PageTests {
 	void noOtherSiteReadsWhatThePageReads() throws Exception {
 		int port = this.sample.httpPort();
 		for (String path : List.of("/", "/events", "/connections", "/actuator/callosum")) {
-			assertThat(request("GET " + path, "Host: example.com:" + port).status()).as(path).isEqualTo(403);
-			assertThat(request("GET " + path, "Host: localhost:" + port, "Origin: http://example.com").status())
-				.as(path)
+			assertThat(this.sample.request("GET " + path, "Host: example.com:" + port).status()).as(path)
 				.isEqualTo(403);
+			assertThat(this.sample.request("GET " + path, "Host: localhost:" + port, "Origin: http://example.com")
+				.status()).as(path).isEqualTo(403);
 		}
-		assertThat(request("GET /", "Host: localhost:" + port).status()).isEqualTo(200);
-		assertThat(request("GET /", "Host: 127.0.0.1:" + port).status()).isEqualTo(200);
+		assertThat(this.sample.request("GET /", "Host: localhost:" + port).status()).isEqualTo(200);
+		assertThat(this.sample.request("GET /", "Host: 127.0.0.1:" + port).status()).isEqualTo(200);
 	}
 
 	@Test
 	void thePageMayLoadNothingFromElsewhere() throws Exception {
-		Response page = request("GET /", "Host: localhost:" + this.sample.httpPort());
+		RunningSample.Response page = this.sample.request("GET /", "Host: localhost:" + this.sample.httpPort());
 		assertThat(page.head()).contains("Content-Security-Policy: default-src 'self'")
 			.contains("X-Content-Type-Options: nosniff");
 		assertThat(page.body()).contains("<title>Callosum</title>").doesNotContain("http:", "https:", "//");
@@ -294,28 +295,9 @@ class PageTests {
 	private int delete(String id, String host, String origin) throws IOException {
 		String hostHeader = "Host: " + host + ":" + this.sample.httpPort();
 		String request = "DELETE /connections/" + id;
-		return ((origin != null) ? request(request, hostHeader, "Origin: " + origin) : request(request, hostHeader))
+		return ((origin != null) ? this.sample.request(request, hostHeader, "Origin: " + origin)
+				: this.sample.request(request, hostHeader))
 			.status();
-	}
-
-	/**
-	 * By hand, as HTTP clients choose some headers themselves.
-	 */
-	private Response request(String request, String... headers) throws IOException {
-		try (Socket socket = new Socket(InetAddress.getByName("127.0.0.1"), this.sample.httpPort())) {
-			socket.setSoTimeout(30_000);
-			socket.getOutputStream()
-				.write((request + " HTTP/1.1\r\n" + String.join("\r\n", headers) + "\r\nConnection: close\r\n\r\n")
-					.getBytes(StandardCharsets.US_ASCII));
-			String response = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-			int end = response.indexOf("\r\n\r\n");
-			return new Response(Integer.parseInt(response.split(" ")[1]), response.substring(0, end),
-					response.substring(end + 4));
-		}
-	}
-
-	private record Response(int status, String head, String body) {
-
 	}
 
 	/**

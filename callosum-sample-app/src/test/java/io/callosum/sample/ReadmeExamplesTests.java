@@ -16,15 +16,24 @@
 
 package io.callosum.sample;
 
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.PriorityBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -37,27 +46,35 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.reactivestreams.Publisher;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.SignalType;
+import reactor.core.scheduler.Scheduler;
 import reactor.core.scheduler.Schedulers;
 
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.context.ApplicationListener;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.event.EventListener;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
+import org.springframework.core.task.AsyncTaskExecutor;
 
+import io.callosum.server.BlockingConnectionHandler;
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
 import io.callosum.server.ConnectionHandler;
 import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.NoSlotAvailableException;
+import io.callosum.server.ServerErrorEvent;
 import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
 import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 /**
  * Runs the examples of the README that are not part of the sample, and checks that each
@@ -87,16 +104,30 @@ class ReadmeExamplesTests {
 		int count = 0;
 		while (snippets.find()) {
 			String snippet = normalize(snippets.group(1));
-			assertThat(sources).as(snippets.group(1)).anyMatch((source) -> source.contains(snippet));
+			assertThat(sources.stream().anyMatch((source) -> source.contains(snippet))).as(snippets.group(1)).isTrue();
 			count++;
 		}
 		assertThat(count).isPositive();
 	}
 
-	@Test
-	void everyFileThatTheReadmeLinksToIsThere() throws IOException {
-		Matcher links = Pattern.compile("]\\((?!https?:)([^)#]+)").matcher(Files.readString(ROOT.resolve("README.md")));
-		assertThat(links.results().map((link) -> ROOT.resolve(link.group(1)))).isNotEmpty().allMatch(Files::exists);
+	@ParameterizedTest
+	@ValueSource(strings = { "README.md", "CONTRIBUTING.md", "callosum-spring-boot-autoconfigure/README.md",
+			"callosum-spring-boot-autoconfigure/FAULTS.md" })
+	void everyFileAndHeadingThatAPageLinksToIsThere(String page) throws IOException {
+		Path file = ROOT.resolve(page);
+		Matcher pictures = Pattern.compile(" src(?:set)?=\"([^\"]+)\"").matcher(Files.readString(file));
+		while (pictures.find()) {
+			assertThat(file.resolveSibling(pictures.group(1))).exists();
+		}
+		Matcher links = Pattern.compile("]\\((?!https?:)([^)#]*)(?:#([^)]+))?\\)").matcher(Files.readString(file));
+		while (links.find()) {
+			Path target = links.group(1).isEmpty() ? file : file.resolveSibling(links.group(1));
+			assertThat(target).exists();
+			if (links.group(2) != null) {
+				String heading = "(?mi)^#+ " + links.group(2).replace('-', ' ') + "$";
+				assertThat(Files.readString(target).replace("`", "")).as(links.group()).containsPattern(heading);
+			}
+		}
 	}
 
 	@Test
@@ -169,10 +200,10 @@ class ReadmeExamplesTests {
 
 	@Test
 	void aHandlerMayBlockWhereThatIsAllowed() {
-		this.contextRunner.withBean(BlockingHandler.class, () -> new BlockingHandler((line) -> {
+		blockingHandler((line) -> {
 			assertThat(Schedulers.isInNonBlockingThread()).isFalse();
 			return line + "!";
-		})).run((context) -> {
+		}).run((context) -> {
 			try (Socket socket = connect(context.getBean(CallosumServer.class))) {
 				assertThat(readLine(socket)).isEqualTo("0");
 				socket.getOutputStream().write("one\ntwo\n".getBytes(StandardCharsets.US_ASCII));
@@ -180,6 +211,171 @@ class ReadmeExamplesTests {
 				assertThat(readLine(socket)).isEqualTo("two!");
 			}
 		});
+	}
+
+	@Test
+	void whatBlocksIsNotInterruptedWhenThePeerLeaves() {
+		CountDownLatch started = new CountDownLatch(1);
+		CountDownLatch freed = new CountDownLatch(1);
+		CompletableFuture<Boolean> done = new CompletableFuture<>();
+		blockingHandler((line) -> {
+			started.countDown();
+			try {
+				done.complete(freed.await(30, TimeUnit.SECONDS));
+			}
+			catch (InterruptedException ex) {
+				done.completeExceptionally(ex);
+			}
+			return line;
+		}).withBean(ApplicationListener.class, () -> (ApplicationListener<SlotFreeEvent>) (event) -> freed.countDown())
+			.run((context) -> {
+				try (Socket socket = connect(context.getBean(CallosumServer.class))) {
+					assertThat(readLine(socket)).isEqualTo("0");
+					socket.getOutputStream().write("one\n".getBytes(StandardCharsets.US_ASCII));
+					assertThat(started.await(30, TimeUnit.SECONDS)).isTrue();
+				}
+				assertThat(done.get(30, TimeUnit.SECONDS)).isTrue();
+			});
+	}
+
+	@Test
+	void aLineThatIsTooLongLeavesTheAnswersBeforeIt() {
+		String lines = "one\n" + "x".repeat(2000) + "\n";
+		CompletableFuture<CallosumConnection> connection = new CompletableFuture<>();
+		blockingHandler((line) -> {
+			// The decoder's error comes first
+			awaitReceived(connection.join(), lines.length());
+			return line + "!";
+		}).run((context) -> {
+			CallosumServer server = context.getBean(CallosumServer.class);
+			try (Socket socket = connect(server)) {
+				assertThat(readLine(socket)).isEqualTo("0");
+				socket.getOutputStream().write(lines.getBytes(StandardCharsets.US_ASCII));
+				connection.complete(server.connections().iterator().next());
+				assertThat(readLine(socket)).isEqualTo("one!");
+				assertThat(socket.getInputStream().read()).isEqualTo(-1);
+			}
+		});
+	}
+
+	/**
+	 * Wait until the handlers of a connection have had so many bytes.
+	 */
+	private static void awaitReceived(CallosumConnection connection, int count) {
+		await().atMost(Duration.ofSeconds(30)).until(() -> connection.bytesReceived() >= count);
+		connection.outbound().withConnection((netty) -> netty.channel().eventLoop().submit(() -> {
+		}).syncUninterruptibly());
+	}
+
+	@Test
+	void aBlockingHandlerAnswersEachLineAndNoneThatIsIncomplete() {
+		List<String> found = new CopyOnWriteArrayList<>();
+		CompletableFuture<Thread> handled = new CompletableFuture<>();
+		Database database = (line) -> {
+			found.add(line);
+			return line + "!";
+		};
+		this.contextRunner.withBean(BlockingConnectionHandler.class, () -> (connection) -> {
+			new LineHandler(database).handle(connection);
+			handled.complete(Thread.currentThread());
+		}).run((context) -> {
+			try (Socket socket = connect(context.getBean(CallosumServer.class))) {
+				assertThat(readLine(socket)).isEqualTo("0");
+				socket.getOutputStream().write("one\r\ntwo\nthr".getBytes(StandardCharsets.US_ASCII));
+				assertThat(readLine(socket)).isEqualTo("one!");
+				assertThat(readLine(socket)).isEqualTo("two!");
+			}
+			assertThat(handled.get(30, TimeUnit.SECONDS)).isNotNull();
+			assertThat(found).containsExactly("one", "two");
+		});
+	}
+
+	@Test
+	void aHandlerSaysGoodbyeWhenTheServerDrainsButNotWhenItsPeerHasLeft() {
+		CompletableFuture<SignalType> ended = new CompletableFuture<>();
+		this.contextRunner.withPropertyValues("callosum.server.completion-timeout=1h")
+			.withBean(ConnectionHandler.class,
+					() -> (connection) -> Mono.from(new GoodbyeHandler().handle(connection)).doFinally(ended::complete))
+			.run((context) -> {
+				CallosumServer server = context.getBean(CallosumServer.class);
+				try (Socket socket = connect(server)) {
+					assertThat(readLine(socket)).isEqualTo("0");
+					socket.getOutputStream().write("one\ntw".getBytes(StandardCharsets.US_ASCII));
+					assertThat(readLine(socket)).isEqualTo("echo one");
+				}
+				assertThat(ended.get(30, TimeUnit.SECONDS)).isEqualTo(SignalType.ON_COMPLETE);
+				try (Socket socket = connect(server)) {
+					assertThat(readLine(socket)).containsOnlyDigits();
+					socket.getOutputStream().write("one\n".getBytes(StandardCharsets.US_ASCII));
+					assertThat(readLine(socket)).isEqualTo("echo one");
+					server.stop(Duration.ofSeconds(30));
+					assertThat(readLine(socket)).isEqualTo("bye");
+					assertThat(socket.getInputStream().read()).isEqualTo(-1);
+				}
+			});
+	}
+
+	@Test
+	void aHandlerExpectsAPasswordOnTheFirstLine() {
+		authenticatingHandler(Duration.ofSeconds(30)).run((context) -> {
+			CallosumServer server = context.getBean(CallosumServer.class);
+			try (Socket socket = connect(server)) {
+				assertThat(readLine(socket)).isEqualTo("0");
+				socket.getOutputStream().write("secret\none\ntwo\n".getBytes(StandardCharsets.US_ASCII));
+				assertThat(readLine(socket)).isEqualTo("echo one");
+				assertThat(readLine(socket)).isEqualTo("echo two");
+			}
+			try (Socket socket = connect(server)) {
+				readLine(socket);
+				socket.getOutputStream().write("guess\none\n".getBytes(StandardCharsets.US_ASCII));
+				assertThat(readLine(socket)).isEqualTo("denied");
+				assertThat(socket.getInputStream().read()).isEqualTo(-1);
+			}
+			try (Socket socket = connect(server)) {
+				readLine(socket);
+				server.stop(Duration.ofSeconds(30));
+				assertThat(socket.getInputStream().read()).as("what a drain answers").isEqualTo(-1);
+			}
+		});
+	}
+
+	@Test
+	void aClientThatDoesNotAuthenticateIsDeniedAndClosedWithoutAnError() {
+		List<ServerErrorEvent> errors = new CopyOnWriteArrayList<>();
+		CountDownLatch freed = new CountDownLatch(2);
+		authenticatingHandler(Duration.ofMillis(500))
+			.withInitializer((context) -> context.addApplicationListener((event) -> {
+				if (event instanceof ServerErrorEvent error) {
+					errors.add(error);
+				}
+				else if (event instanceof SlotFreeEvent) {
+					freed.countDown();
+				}
+			}))
+			.run((context) -> {
+				CallosumServer server = context.getBean(CallosumServer.class);
+				try (Socket socket = connect(server)) {
+					assertThat(readLine(socket)).isEqualTo("0");
+				}
+				try (Socket socket = connect(server)) {
+					assertThat(readLine(socket)).containsOnlyDigits();
+					assertThat(readLine(socket)).isEqualTo("denied");
+					assertThat(socket.getInputStream().read()).isEqualTo(-1);
+				}
+				assertThat(freed.await(30, TimeUnit.SECONDS)).isTrue();
+				assertThat(errors).isEmpty();
+			});
+	}
+
+	private ApplicationContextRunner authenticatingHandler(Duration deadline) {
+		return this.contextRunner.withBean(AuthenticatingHandler.class,
+				() -> new AuthenticatingHandler("secret", deadline));
+	}
+
+	private ApplicationContextRunner blockingHandler(Database database) {
+		return this.contextRunner.withConfiguration(AutoConfigurations.of(TaskExecutionAutoConfiguration.class))
+			.withBean(Database.class, () -> database)
+			.withUserConfiguration(BlockingHandler.class);
 	}
 
 	@Test
@@ -201,8 +397,11 @@ class ReadmeExamplesTests {
 
 		private final Database database;
 
-		BlockingHandler(Database database) {
+		private final Scheduler scheduler;
+
+		BlockingHandler(Database database, AsyncTaskExecutor applicationTaskExecutor) {
 			this.database = database;
+			this.scheduler = Schedulers.fromExecutor(applicationTaskExecutor);
 		}
 
 		@Override
@@ -211,10 +410,96 @@ class ReadmeExamplesTests {
 				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024, true, true)))
 				.receive()
 				.asString(StandardCharsets.UTF_8)
-				.concatMap((line) -> Mono.fromCallable(() -> this.database.find(line))
-					.subscribeOn(Schedulers.boundedElastic()))
-				.map((answer) -> answer + "\r\n");
+				.concatMapDelayError(this::answer);
 			return connection.outbound().sendString(answers);
+		}
+
+		private Mono<String> answer(String line) {
+			return Mono.fromCallable(() -> this.database.find(line) + "\r\n").subscribeOn(this.scheduler);
+		}
+
+	}
+
+	static class LineHandler implements BlockingConnectionHandler {
+
+		private final Database database;
+
+		LineHandler(Database database) {
+			this.database = database;
+		}
+
+		@Override
+		public void handle(CallosumConnection connection) throws IOException {
+			InputStream in = new BufferedInputStream(connection.inputStream());
+			OutputStream out = connection.outputStream();
+			String line;
+			while ((line = readLine(in)) != null) {
+				out.write((this.database.find(line) + "\r\n").getBytes(StandardCharsets.UTF_8));
+			}
+		}
+
+		private static String readLine(InputStream in) throws IOException {
+			ByteArrayOutputStream line = new ByteArrayOutputStream();
+			int read;
+			while ((read = in.read()) != '\n') {
+				if (read == -1 || line.size() == 1024) {
+					return null;
+				}
+				line.write(read);
+			}
+			return line.toString(StandardCharsets.UTF_8).trim();
+		}
+
+	}
+
+	static class GoodbyeHandler implements ConnectionHandler {
+
+		@Override
+		public Publisher<Void> handle(CallosumConnection connection) {
+			Flux<String> answers = connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+				.receive()
+				.asString()
+				.map(this::answer);
+			Mono<String> goodbye = connection.draining().thenReturn("bye\r\n").takeUntilOther(connection.onClose());
+			return connection.outbound().sendString(answers.concatWith(goodbye));
+		}
+
+		private String answer(String line) {
+			return "echo " + line + "\r\n";
+		}
+
+	}
+
+	static class AuthenticatingHandler implements ConnectionHandler {
+
+		private final String password;
+
+		private final Duration deadline;
+
+		AuthenticatingHandler(String password, Duration deadline) {
+			this.password = password;
+			this.deadline = deadline;
+		}
+
+		@Override
+		public Publisher<Void> handle(CallosumConnection connection) {
+			Flux<String> answers = connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)))
+				.receive()
+				.asString()
+				.timeout(Mono.delay(this.deadline))
+				.switchOnFirst((first, lines) -> {
+					if (this.password.equals(first.get())) {
+						return lines.skip(1).map(this::answer);
+					}
+					return first.isOnComplete() ? Flux.empty() : Flux.just("denied\r\n");
+				});
+			return connection.outbound().sendString(answers);
+		}
+
+		private String answer(String line) {
+			return "echo " + line + "\r\n";
 		}
 
 	}

@@ -98,6 +98,22 @@ final class RunningSample implements AutoCloseable {
 		this.clients.clear();
 	}
 
+	/**
+	 * By hand, as HTTP clients choose some headers themselves.
+	 */
+	Response request(String request, String... headers) throws IOException {
+		try (Socket socket = new Socket(InetAddress.getByName("127.0.0.1"), httpPort())) {
+			socket.setSoTimeout(60_000);
+			socket.getOutputStream()
+				.write((request + " HTTP/1.1\r\n" + String.join("\r\n", headers) + "\r\nConnection: close\r\n\r\n")
+					.getBytes(StandardCharsets.US_ASCII));
+			String response = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+			int end = response.indexOf("\r\n\r\n");
+			return new Response(Integer.parseInt(response.split(" ")[1]), response.substring(0, end),
+					response.substring(end + 4));
+		}
+	}
+
 	static String readLine(Socket client) throws IOException {
 		return new BufferedReader(new InputStreamReader(client.getInputStream(), StandardCharsets.US_ASCII)).readLine();
 	}
@@ -106,6 +122,10 @@ final class RunningSample implements AutoCloseable {
 	public void close() throws IOException {
 		disconnectAll();
 		this.context.close();
+	}
+
+	record Response(int status, String head, String body) {
+
 	}
 
 }

@@ -31,10 +31,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionTimeoutException;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -77,6 +79,16 @@ class SampleJarIntegrationTests {
 						assertThat(new String(html.readAllBytes(), StandardCharsets.UTF_8))
 							.contains("<h1>Callosum</h1>");
 					}
+					URL fleet = new URL("http", "127.0.0.1", awaitPort(process, log, HTTP_STARTED),
+							"/fleet/stream?format=text");
+					try (BufferedReader text = new BufferedReader(
+							new InputStreamReader(fleet.openStream(), StandardCharsets.UTF_8))) {
+						assertThat(text.lines().anyMatch((line) -> line.contains("3 servers, 12 clients"))).isTrue();
+					}
+				}
+				else {
+					assertThat(STARTED.matcher(Files.readString(log)).results()).as("servers without a page")
+						.hasSize(1);
 				}
 				// Nothing but the server keeps the JVM without a web server alive
 				assertThat(process.isAlive()).isTrue();
@@ -86,8 +98,9 @@ class SampleJarIntegrationTests {
 			assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("the process has ended").isTrue();
 			assertThat(Files.readString(log)).contains("Callosum server stopped").doesNotContain(" ERROR ");
 			assertThat(Files.readAllLines(log)).filteredOn((line) -> line.contains(" WARN "))
-				// A machine that is busy
-				.allMatch((line) -> line.contains("held an event loop"));
+				// A machine that is busy, and an application that is started without
+				// options
+				.allMatch((line) -> line.contains("held an event loop") || line.contains("MaxDirectMemorySize"));
 		}
 		finally {
 			process.destroyForcibly();
@@ -105,12 +118,18 @@ class SampleJarIntegrationTests {
 	}
 
 	private static int awaitPort(Process process, Path log, Pattern pattern) {
-		return Awaitility.await("the server to start").atMost(Duration.ofMinutes(2)).until(() -> {
-			String text = Files.readString(log);
-			assertThat(process.isAlive()).as(text).isTrue();
-			Matcher matcher = pattern.matcher(text);
-			return matcher.find() ? Integer.parseInt(matcher.group(1)) : null;
-		}, (port) -> port != null);
+		AtomicReference<String> text = new AtomicReference<>("");
+		try {
+			return Awaitility.await().atMost(Duration.ofMinutes(4)).until(() -> {
+				text.set(Files.readString(log));
+				assertThat(process.isAlive()).as(text.get()).isTrue();
+				Matcher matcher = pattern.matcher(text.get());
+				return matcher.find() ? Integer.parseInt(matcher.group(1)) : null;
+			}, (port) -> port != null);
+		}
+		catch (ConditionTimeoutException ex) {
+			throw new AssertionError("The process has not started. Its log:\n" + text.get(), ex);
+		}
 	}
 
 }

@@ -1,0 +1,454 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.sample;
+
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.openqa.selenium.By;
+import org.openqa.selenium.Keys;
+import org.openqa.selenium.WebElement;
+import org.openqa.selenium.interactions.Actions;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Uses the fleet's page in a browser.
+ */
+class FleetIntegrationTests {
+
+	@RegisterExtension
+	private final SampleInBrowser extension = new SampleInBrowser(List.of(), "sample.fleet.enabled=true");
+
+	private Browser browser;
+
+	private RunningSample sample;
+
+	@BeforeEach
+	void start() {
+		this.browser = this.extension.browser();
+		this.sample = this.extension.sample();
+	}
+
+	@Test
+	void aTabOfTheFirstPageLeadsToTheFleetAndBack() throws Exception {
+		this.browser.open("http://localhost:" + this.sample.httpPort() + "/", 1280, 1000, "light");
+		// Shown once the page knows that there is a fleet
+		await().until(() -> !this.browser.driver().findElements(By.linkText("Fleet")).isEmpty());
+		this.browser.driver().findElement(By.linkText("Fleet")).click();
+		awaitEven(3, 60);
+		await().until(() -> this.browser.text("[data-total=connections]").equals("60")
+				&& this.browser.text("#ratio-text").startsWith("now 1.0"));
+		this.browser.driver().findElement(By.linkText("Slots")).click();
+		await().until(() -> this.browser.text("h2").equals("Slots"));
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void noTabLeadsToAFleetThatIsOff() throws Exception {
+		try (RunningSample other = new RunningSample(List.of(), "sample.fleet.enabled=false")) {
+			this.browser.open("http://localhost:" + other.httpPort() + "/", 1280, 1000, "light");
+			await().until(() -> this.browser.text("#stream").equals("live")
+					&& this.browser.text("[data-total=connections]").equals("0"));
+			assertThat(this.browser.driver().findElement(By.id("fleet-link")).isDisplayed()).isFalse();
+			assertThat(this.browser.console()).isEmpty();
+			this.browser.driver().get("about:blank");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "Stop", "Kill" })
+	void theConnectionsOfAServerThatStopsMoveAndComeBack(String action) throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		press(action + " B");
+		await().until(() -> this.browser.text("[data-server=B] .state").equals("stopped"));
+		await().until(() -> counts().get("B") == 0 && counts().get("A") + counts().get("C") == 60);
+		await().until(() -> this.browser.text("#feed").contains("lost"));
+		press("Start B");
+		awaitEven(3, 60);
+		await().until(() -> this.browser.text("#feed").contains("returned"));
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void aFrozenServerIsLeftAndComesBack() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		press("Freeze A");
+		await().until(() -> this.browser.text("[data-server=A] .state").equals("frozen") && counts().get("A") == 0);
+		press("Unfreeze A");
+		awaitEven(3, 60);
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void weightsShow() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		WebElement weight = labelled("Weight of C");
+		assertThat(weight.findElement(By.xpath("..")).getText()).startsWith("Weight");
+		weight.sendKeys(Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_DOWN, Keys.ARROW_UP, Keys.ARROW_UP);
+		await().until(() -> this.browser.text("#feed").contains("weight 2 C"));
+		assertThat(this.browser.text("#feed")).as("one restart, for the last weight")
+			.doesNotContain("weight 3", "weight 4");
+		await().until(() -> counts().get("C") >= 26 && this.browser.text("[data-total=connections]").equals("60"));
+		this.browser.saveScreenshot("fleet-weight");
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void theRollingRestartEndsEvenAndFailsNoRequest() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		String failed = this.browser.text("[data-total=failed]");
+		press("Rolling restart");
+		await().until(() -> this.browser.text("#feed").contains("restart A"));
+		await().until(() -> button("Rolling restart").getAttribute("aria-disabled").equals("true"));
+		assertThat(this.browser.run("return document.activeElement.innerText")).isEqualTo("Rolling restart");
+		await().until(() -> this.browser.text("#feed").contains("restart C"));
+		await().until(() -> button("Rolling restart").getAttribute("aria-disabled").equals("false"));
+		awaitEven(3, 60);
+		assertThat(this.browser.text("[data-total=failed]")).isEqualTo(failed);
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void serversClientsAndConnectionsAreAddedByButtonsAndResetByOne() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		press("Add server");
+		awaitEven(4, 60);
+		press("Add client");
+		awaitEven(4, 65);
+		press("More connections each");
+		awaitEven(4, 78);
+		press("Fewer connections each");
+		awaitEven(4, 65);
+		press("Remove client");
+		awaitEven(4, 60);
+		press("Reset");
+		awaitEven(3, 60);
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void quickPressesAllCount() throws Exception {
+		open(1280, 1000, "light");
+		press("Add client");
+		press("Add client");
+		press("Remove client");
+		press("Remove client");
+		press("Remove client");
+		press("More connections each");
+		press("More connections each");
+		press("More connections each");
+		press("Fewer connections each");
+		awaitEven(3, 11 * 7);
+		assertThat(this.browser.text("#client-count")).isEqualTo("11");
+		assertThat(this.browser.text("#pool-size")).isEqualTo("7");
+		assertThat(this.browser.text("#said")).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void aDrawingThatFailsDoesNotStopTheNextOnes() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		this.browser.run("""
+				const setAttribute = Element.prototype.setAttribute;
+				Element.prototype.setAttribute = function(name, value) {
+					if (this.classList.contains('bar')) {
+						Element.prototype.setAttribute = setAttribute;
+						throw new Error('Drawing failed once');
+					}
+					setAttribute.call(this, name, value);
+				};
+				""");
+		press("Kill B");
+		await().until(() -> counts().get("B") == 0);
+		press("Start B");
+		awaitEven(3, 60);
+		assertThat(this.browser.console()).singleElement().asString().contains("Drawing failed once");
+	}
+
+	@Test
+	void aScreenReaderIsToldHowManyConnectionsEachServerHas() throws Exception {
+		open(1280, 1000, "light");
+		assertThat(this.browser.driver().findElement(By.id("spoken")).getAttribute("aria-live")).isEqualTo("polite");
+		await().until(() -> this.browser.text("#spoken")
+			.matches("A has \\d+ connections, B has \\d+ connections, C has \\d+ connections"));
+		press("Kill B");
+		await().until(() -> this.browser.text("#spoken").contains("B is stopped"));
+	}
+
+	@Test
+	void aClientThatIsPointedAtOrFocusedLightsUpEverywhere() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		// Something that one client does alone
+		this.sample.bean(Fleet.class).removeClient(7);
+		this.sample.bean(Fleet.class).addClient();
+		await().until(() -> this.browser.text("#feed").contains("client 7"));
+		awaitEven(3, 60);
+		this.browser.run("document.querySelector('summary').click()");
+		new Actions(this.browser.driver()).moveToElement(labelled("Client 7")).perform();
+		awaitLit("7");
+		assertThat(this.browser.text("tr.mine")).startsWith("7");
+		await().untilAsserted(() -> assertThat(this.browser.text("#feed li.mine")).contains("client"));
+		assertThat(this.browser.run("""
+				return [...document.querySelectorAll('#feed li')]
+					.filter((item) => item.innerText.endsWith('client 7') !== item.classList.contains('mine')
+						&& item.innerText.match(/client \\d+$/)
+						&& !item.innerText.match(/(add|remove) client/)).length
+				""")).as("events that are wrongly lit or not").isEqualTo(0L);
+		assertThat(this.browser.violations()).isEmpty();
+		new Actions(this.browser.driver()).moveToElement(this.browser.driver().findElement(By.id("servers-title")))
+			.perform();
+		await().untilAsserted(() -> assertThat(lit()).isEmpty());
+		this.browser.run("document.querySelector('#clients button').focus()");
+		awaitLit("1");
+		new Actions(this.browser.driver()).moveToElement(labelled("Client 7")).perform();
+		awaitLit("7");
+		new Actions(this.browser.driver()).moveToElement(this.browser.driver().findElement(By.id("servers-title")))
+			.perform();
+		awaitLit("1");
+		type(Keys.ARROW_RIGHT);
+		awaitLit("2");
+		type(Keys.ENTER);
+		type(Keys.TAB);
+		awaitLit("2");
+		this.browser.saveScreenshot("fleet-lit");
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void theKeyboardReachesEverything() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		button("Stop C").sendKeys(Keys.ENTER);
+		await().until(() -> this.browser.text("[data-server=C] .state").equals("stopped"));
+		assertThat(focused()).isEqualTo("Start C");
+		type(Keys.SPACE);
+		awaitEven(3, 60);
+		button("Kill C").sendKeys(Keys.SPACE);
+		await().until(() -> button("Kill C").getAttribute("aria-disabled").equals("true"));
+		assertThat(focused()).isEqualTo("Kill C");
+		type(Keys.ENTER);
+		button("Start C").sendKeys(Keys.ENTER);
+		awaitEven(3, 60);
+		Set<String> reached = new HashSet<>();
+		this.browser.run("document.activeElement.blur(); document.querySelector('h1').scrollIntoView()");
+		for (int i = 0; i < 60; i++) {
+			type(Keys.TAB);
+			reached.add((String) this.browser.run("""
+					const { activeElement } = document;
+					return activeElement.getAttribute('aria-label') ?? activeElement.innerText;
+					"""));
+		}
+		assertThat(reached).contains("Slots", "Rolling restart", "Add server", "Remove client", "Add client",
+				"Fewer connections each", "More connections each", "Reset", "Show as a table");
+		for (String server : List.of("A", "B", "C")) {
+			assertThat(reached).contains("Weight of " + server, "Stop " + server, "Freeze " + server, "Kill " + server);
+		}
+		this.browser.run("document.querySelector('#clients button').focus()");
+		type(Keys.END);
+		assertThat(focused()).isEqualTo("Client 12");
+		type(Keys.DELETE);
+		awaitEven(3, 55);
+		assertThat(focused()).isEqualTo("Client 11");
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void whatFailsIsSaid() throws Exception {
+		open(1280, 1000, "light");
+		awaitEven(3, 60);
+		for (int server = 4; server <= 10; server++) {
+			press("Add server");
+			int servers = server;
+			await().until(() -> counts().size() == servers);
+		}
+		press("Add server");
+		await().until(() -> this.browser.text("#said").equals("There are already 10 servers, which is the maximum"));
+		// The browser logs every response that is an error
+		assertThat(this.browser.console()).allMatch((line) -> line.contains("409"));
+	}
+
+	@Test
+	void tenServersAndFiftyClientsDoNotSlowThePageDown() throws Exception {
+		open(1280, 1000, "light");
+		for (int server = 4; server <= 10; server++) {
+			this.sample.bean(Fleet.class).addServer();
+		}
+		for (int client = 13; client <= 50; client++) {
+			this.sample.bean(Fleet.class).addClient();
+		}
+		this.sample.bean(Fleet.class).setPoolSize(10);
+		awaitEven(10, 500);
+		this.browser.run("""
+				window.frames = [];
+				let last = performance.now();
+				requestAnimationFrame(function frame(now) {
+					window.frames.push(now - last);
+					last = now;
+					requestAnimationFrame(frame);
+				});
+				""");
+		press("Kill D");
+		await().until(() -> counts().get("D") == 0);
+		press("Start D");
+		awaitEven(10, 500);
+		Object median = this.browser.run("return window.frames.sort((a, b) => a - b)[window.frames.length >> 1]");
+		assertThat(((Number) median).doubleValue()).as("the median frame in ms").isLessThan(500);
+		assertThat((long) this.browser.run("return document.querySelectorAll('*').length")).isLessThan(3000);
+		this.browser.saveScreenshot("fleet-500-light-wide");
+		open(390, 1700, "dark");
+		awaitEven(10, 500);
+		assertThat(this.browser.run("return document.documentElement.scrollWidth")).isEqualTo(390L);
+		this.browser.saveScreenshot("fleet-500-dark-narrow");
+		assertThat(this.browser.violations()).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "light,1280,1000", "dark,1280,1000", "light,360,2000", "dark,360,2000" })
+	void thePageIsLegibleAndNoWiderThanItsWindow(String colorScheme, int width, int height) throws Exception {
+		open(width, height, colorScheme);
+		awaitEven(3, 60);
+		press("Stop B");
+		await().until(() -> this.browser.text("[data-server=B] .state").equals("stopped"));
+		this.browser.run("document.querySelector('summary').click()");
+		await().until(() -> this.browser.text("table").contains("12"));
+		assertThat(this.browser.run("return document.documentElement.scrollWidth"))
+			.isEqualTo(this.browser.run("return document.documentElement.clientWidth"));
+		this.browser.saveScreenshot("fleet-table-" + colorScheme + ((width < 600) ? "-narrow" : "-wide"));
+		assertThat(this.browser.violations()).isEmpty();
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	@Test
+	void nothingMovesForThoseWhoWantNoMotion() throws Exception {
+		this.browser.driver()
+			.executeCdpCommand("Emulation.setEmulatedMedia",
+					Map.of("features", List.of(Map.of("name", "prefers-reduced-motion", "value", "reduce"))));
+		this.browser.driver().get(url());
+		awaitEven(3, 60);
+		assertThat(this.browser.run("return getComputedStyle(document.querySelector('.bar i')).animationName"))
+			.isEqualTo("none");
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "light", "dark" })
+	void theReadmeShowsTheFleet(String colorScheme) throws Exception {
+		open(1280, 860, colorScheme);
+		awaitEven(3, 60);
+		press("Kill B");
+		await().until(() -> counts().get("B") == 0 && this.browser.text("[data-total=connections]").equals("60"));
+		press("Start B");
+		awaitEven(3, 60);
+		await().until(() -> this.browser.text("#feed").contains("returned")
+				&& this.browser.text("#feed").contains("turned down"));
+		this.browser.run("document.activeElement.blur()");
+		this.browser.saveReadmePicture("fleet-" + colorScheme);
+		assertThat(this.browser.console()).isEmpty();
+	}
+
+	private String url() {
+		return "http://localhost:" + this.sample.httpPort() + "/fleet";
+	}
+
+	private void open(int width, int height, String colorScheme) {
+		this.browser.open(url(), width, height, colorScheme);
+	}
+
+	/**
+	 * Wait until the page shows as many connections as there should be, spread as evenly
+	 * as they are guaranteed to be.
+	 */
+	private void awaitEven(int servers, int connections) {
+		await().untilAsserted(() -> {
+			Map<String, Integer> counts = counts();
+			assertThat(counts).hasSize(servers);
+			assertThat(counts.values().stream().mapToInt(Integer::intValue).sum()).isEqualTo(connections);
+			assertThat(counts.values().stream().mapToInt(Integer::intValue).max().getAsInt()
+					- counts.values().stream().mapToInt(Integer::intValue).min().getAsInt())
+				.isLessThanOrEqualTo(2);
+		});
+	}
+
+	/**
+	 * The number of cells that each bar has.
+	 */
+	private Map<String, Integer> counts() {
+		Map<String, Integer> counts = new HashMap<>();
+		((Map<?, ?>) this.browser.run("""
+				return Object.fromEntries([...document.querySelectorAll('.server')].map((server) =>
+					[server.dataset.server, server.querySelectorAll('i.held').length]));
+				""")).forEach((server, count) -> counts.put((String) server, ((Number) count).intValue()));
+		return counts;
+	}
+
+	private void awaitLit(String client) {
+		await().untilAsserted(() -> assertThat(lit()).containsOnly(client).hasSize(5));
+	}
+
+	private List<String> lit() {
+		return ((List<?>) this.browser
+			.run("return [...document.querySelectorAll('.lit i.mine')].map((cell) => cell.innerText)")).stream()
+			.map(String.class::cast)
+			.toList();
+	}
+
+	private void press(String name) {
+		button(name).click();
+	}
+
+	private WebElement button(String name) {
+		return this.browser.driver()
+			.findElement(By.xpath("//button[@aria-label='" + name + "' or (not(@aria-label) and .='" + name + "')]"));
+	}
+
+	private WebElement labelled(String label) {
+		return this.browser.driver().findElement(By.cssSelector("[aria-label='" + label + "']"));
+	}
+
+	private void type(Keys key) {
+		this.browser.driver().switchTo().activeElement().sendKeys(key);
+	}
+
+	private String focused() {
+		return (String) this.browser.run("return document.activeElement.getAttribute('aria-label')");
+	}
+
+	private static ConditionFactory await() {
+		return Awaitility.await().atMost(Duration.ofMinutes(3));
+	}
+
+}
