@@ -422,11 +422,6 @@ public class CallosumClient {
 		 * @return this builder
 		 */
 		public Builder ejection(int failures, Duration minTime, Duration maxTime, int maxPercent) {
-			Assert.isTrue(failures > 0, "'failures' of the ejection must be 1 or more");
-			ClientSettings.positive("minTime", minTime);
-			Assert.notNull(maxTime, "'maxTime' of the ejection must not be null");
-			Assert.isTrue(maxTime.compareTo(minTime) >= 0, "'maxTime' of the ejection must not be less than 'minTime'");
-			Assert.isTrue(maxPercent > 0 && maxPercent <= 100, "'maxPercent' of the ejection must be from 1 to 100");
 			this.draft.ejection = new ClientSettings.Ejection(failures, minTime, maxTime, maxPercent);
 			return this;
 		}

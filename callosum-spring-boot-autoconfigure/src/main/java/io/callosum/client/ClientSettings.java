@@ -65,6 +65,15 @@ record ClientSettings(String name, Publisher<? extends Collection<ServerAddress>
 	 * @param maxPercent how many of the servers at once
 	 */
 	record Ejection(int failures, Duration minTime, Duration maxTime, int maxPercent) {
+
+		Ejection {
+			Assert.isTrue(failures > 0, "'failures' of the ejection must be 1 or more");
+			ClientSettings.positive("minTime", minTime);
+			Assert.notNull(maxTime, "'maxTime' of the ejection must not be null");
+			Assert.isTrue(maxTime.compareTo(minTime) >= 0, "'maxTime' of the ejection must not be less than 'minTime'");
+			Assert.isTrue(maxPercent > 0 && maxPercent <= 100, "'maxPercent' of the ejection must be from 1 to 100");
+		}
+
 	}
 
 	/**

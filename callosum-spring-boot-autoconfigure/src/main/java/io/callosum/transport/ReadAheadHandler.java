@@ -17,20 +17,12 @@
 package io.callosum.transport;
 
 import java.util.List;
-import java.util.Objects;
 
 import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
-import io.netty.channel.Channel;
-import io.netty.channel.ChannelDuplexHandler;
-import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
-import io.netty.channel.FileRegion;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
-import io.netty.handler.stream.ChunkedWriteHandler;
-import io.netty.handler.traffic.AbstractTrafficShapingHandler;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
@@ -42,18 +34,7 @@ import org.jspecify.annotations.Nullable;
  * <p>
  * Used on the event loop only, or when that has ended, except where noted.
  */
-public final class ReadAheadHandler extends ChannelDuplexHandler implements RecvByteBufAllocator {
-
-	/**
-	 * Written through the whole pipeline where one of its handlers queues writes, so that
-	 * it leaves after everything that was written before. It becomes an empty buffer only
-	 * here, because a codec of the application would take an empty buffer for a message.
-	 */
-	private static final Object FLUSH = new Object();
-
-	private final ChannelOwner owner;
-
-	private @Nullable ChannelHandlerContext context;
+public final class ReadAheadHandler extends TrafficHandler implements RecvByteBufAllocator {
 
 	private @Nullable HeldMessages held;
 
@@ -77,29 +58,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	 */
 	private boolean reading;
 
-	/**
-	 * Whether nothing has been read since the quiet period began.
-	 */
-	private boolean quiet;
-
-	/**
-	 * Whether bytes were written since the last ones came.
-	 */
-	private boolean answered;
-
 	private @Nullable InboundRelay relay;
-
-	/**
-	 * Written on the event loop only, so that volatile is enough.
-	 */
-	private volatile long bytesReceived;
-
-	private volatile long bytesSent;
-
-	/**
-	 * How many bytes are known to have left: the slot line, or none yet.
-	 */
-	private int bytesLeft;
 
 	private @Nullable Throwable failure;
 
@@ -108,12 +67,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	 * @param owner the owner of the channel
 	 */
 	public ReadAheadHandler(ChannelOwner owner) {
-		this.owner = owner;
-	}
-
-	@Override
-	public void handlerAdded(ChannelHandlerContext ctx) {
-		this.context = ctx;
+		super(owner);
 	}
 
 	/**
@@ -136,12 +90,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 
 	@Override
 	public void channelRead(ChannelHandlerContext ctx, Object message) {
-		this.quiet = false;
-		this.answered = false;
-		if (message instanceof ByteBuf buffer) {
-			this.bytesReceived = this.bytesReceived + buffer.readableBytes();
-			this.owner.bytesReceived(buffer.readableBytes());
-		}
+		received(message);
 		if (this.discarding) {
 			ReferenceCountUtil.release(message);
 		}
@@ -194,27 +143,6 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	}
 
 	@Override
-	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
-		if (message == FLUSH) {
-			ctx.write(Unpooled.EMPTY_BUFFER, promise);
-			return;
-		}
-		this.answered = true;
-		if (message instanceof ByteBuf buffer) {
-			addSent(buffer.readableBytes());
-		}
-		else if (message instanceof FileRegion region) {
-			addSent(region.count());
-		}
-		ctx.write(message, promise);
-	}
-
-	private void addSent(long count) {
-		this.bytesSent = this.bytesSent + count;
-		this.owner.bytesSent(count);
-	}
-
-	@Override
 	public void close(ChannelHandlerContext ctx, ChannelPromise promise) {
 		this.owner.closing();
 		ctx.close(promise);
@@ -263,22 +191,6 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	}
 
 	/**
-	 * Return how many bytes have been received. Any thread.
-	 * @return the number of bytes, after decryption
-	 */
-	public long bytesReceived() {
-		return this.bytesReceived;
-	}
-
-	/**
-	 * Return how many bytes have been written. Any thread.
-	 * @return the number of bytes, before encryption
-	 */
-	public long bytesSent() {
-		return this.bytesSent;
-	}
-
-	/**
 	 * Ensure that a read is pending, unless the read-ahead limit is reached.
 	 */
 	public void readAhead() {
@@ -321,58 +233,6 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	}
 
 	/**
-	 * Write and flush something past the codecs of the application.
-	 * @param buffer what to write
-	 * @return completed when it has left
-	 */
-	public ChannelFuture writeAndFlush(ByteBuf buffer) {
-		assert isOnLoopOrAfter();
-		addSent(buffer.readableBytes());
-		// A peer may have asked already, and this is no answer
-		this.answered = this.bytesReceived == 0;
-		int bytesSent = (int) this.bytesSent;
-		return Objects.requireNonNull(this.context)
-			.writeAndFlush(buffer)
-			.addListener((write) -> this.bytesLeft = write.isSuccess() ? bytesSent : this.bytesLeft);
-	}
-
-	/**
-	 * Return whether anything was written that is not known to have left.
-	 * @return {@code false} if that is the slot line at most, and it has left
-	 */
-	public boolean hasWritten() {
-		assert isOnLoopOrAfter();
-		return this.bytesSent != this.bytesLeft;
-	}
-
-	/**
-	 * Return whether a failed write has closed the channel.
-	 * @return {@code false} if it closed for another reason
-	 */
-	public boolean hasWriteFailed() {
-		assert isOnLoopOrAfter();
-		// Spare an exception that would have to be made
-		return hasWritten() && Disconnects.hasWriteFailed(this.owner.channel());
-	}
-
-	/**
-	 * Flush what was written.
-	 * @return completed when it has left
-	 */
-	public ChannelFuture flush() {
-		assert isOnLoopOrAfter();
-		Channel channel = this.owner.channel();
-		ChannelHandlerContext ctx = this.context;
-		if (ctx == null || channel.pipeline().get(ChunkedWriteHandler.class) != null
-				|| channel.pipeline().get(AbstractTrafficShapingHandler.class) != null) {
-			// Has to queue up behind what those have not passed on yet
-			return channel.writeAndFlush(FLUSH);
-		}
-		channel.flush();
-		return ctx.writeAndFlush(Unpooled.EMPTY_BUFFER);
-	}
-
-	/**
 	 * Return what is held, for a connection that is closed.
 	 */
 	@Nullable Object poll() {
@@ -394,15 +254,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	 */
 	public boolean isBetweenMessages() {
 		assert isOnLoopOrAfter();
-		return this.answered && this.reading && !isHolding();
-	}
-
-	/**
-	 * Begin to observe whether the peer sends anything.
-	 */
-	public void beginQuietPeriod() {
-		assert isOnLoopOrAfter();
-		this.quiet = true;
+		return isAnswered() && this.reading && !isHolding();
 	}
 
 	/**
@@ -413,7 +265,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	 */
 	public boolean isQuiet() {
 		assert isOnLoopOrAfter();
-		return this.quiet && this.reading;
+		return hasBeenQuiet() && this.reading;
 	}
 
 	/**
@@ -454,7 +306,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 			Object message;
 			while (isWanted(ctx) && (message = poll()) != null) {
 				this.wanted = false;
-				this.answered = false;
+				delivered();
 				passed = true;
 				ctx.fireChannelRead(message);
 			}
@@ -480,7 +332,7 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 		boolean mayRead = isAsked() || (hasRoom() && !budget.isUsedUp());
 		if (mayRead && !this.reading) {
 			// The peer was not necessarily quiet until now
-			this.quiet = false;
+			endQuietPeriod();
 		}
 		this.reading = mayRead;
 		if (mayRead) {
@@ -537,10 +389,6 @@ public final class ReadAheadHandler extends ChannelDuplexHandler implements Recv
 	@Override
 	public ExtendedHandle newHandle() {
 		return ReceiveBuffers.DEFAULT.newHandle(this);
-	}
-
-	private boolean isOnLoopOrAfter() {
-		return Channels.isOnLoopOrAfter(this.owner.channel());
 	}
 
 }
