@@ -16,6 +16,7 @@
 
 package io.callosum.client;
 
+import java.io.IOException;
 import java.util.random.RandomGenerator;
 
 import io.callosum.client.CallosumClientMetricsRecorder.DialOutcome;
@@ -71,7 +72,8 @@ final class Rover {
 	private @Nullable Long fillAt;
 
 	/**
-	 * Why the last dial failed, or {@code null} if it did not.
+	 * Why the last attempt to get a connection that serves leases failed, or
+	 * {@code null} if it succeeded.
 	 */
 	private @Nullable Throwable lastFailure;
 
@@ -165,6 +167,7 @@ final class Rover {
 	 */
 	void initialized(Member member) {
 		assert this.lock.isHeld();
+		this.lastFailure = null;
 		if (this.settings.maxAgeNanos() > 0) {
 			this.timers.schedule(PoolTimer.Kind.AGE, member.server, member,
 					(long) (this.settings.maxAgeNanos() * (1 - this.random.nextDouble() / 10)));
@@ -191,6 +194,10 @@ final class Rover {
 		}
 		if (!member.served && !answered) {
 			this.servers.leaveAlone(server, now);
+			if (failure || peer) {
+				this.lastFailure = (cause != null) ? cause
+						: new IOException(server + " closed a connection before it had answered");
+			}
 		}
 		if (failure && this.servers.failed(server, now)) {
 			eject(server);
@@ -240,7 +247,6 @@ final class Rover {
 	private boolean connected(PendingDial dial, Member member, long now) {
 		PoolServer server = dial.server;
 		assert server.listed && !server.ejected;
-		this.lastFailure = null;
 		boolean follow = server.returning || switch (dial.purpose) {
 			case RETURN, JOIN, FOLLOW -> true;
 			case FILL, ROVE, AGE -> false;
@@ -262,6 +268,7 @@ final class Rover {
 		}
 		this.filled |= this.members.size() >= this.settings.poolSize();
 		if (!kept) {
+			this.lastFailure = null;
 			forgetIfUnused(server, now);
 		}
 		fill(now);

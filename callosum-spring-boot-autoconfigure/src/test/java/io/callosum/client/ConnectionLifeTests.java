@@ -16,6 +16,7 @@
 
 package io.callosum.client;
 
+import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -48,6 +49,7 @@ import io.callosum.server.Link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 /**
  * Tests for the life of a connection of the pool, on sockets: how it begins, and how its
@@ -175,6 +177,46 @@ class ConnectionLifeTests {
 		TestClientPool.await("initialized",
 				() -> assertThat(client.snapshot().members()).anyMatch((member) -> !member.leased()));
 		assertThat(this.clients.closed(client)).hasSize(4).containsOnly(CloseReason.INITIALIZER_FAILED);
+	}
+
+	@Test
+	void anAcquireFailsBecauseOfTheInitializerThatFailsEachTime() {
+		IllegalStateException denied = new IllegalStateException("denied");
+		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.error(denied)));
+		assertThat(failureOfAcquire(client)).isSameAs(denied);
+	}
+
+	@Test
+	void anAcquireFailsBecauseOfTheInitializerWhileTheNextOneRuns() {
+		IllegalStateException denied = new IllegalStateException("denied");
+		AtomicInteger calls = new AtomicInteger();
+		CallosumClient client = start((builder) -> builder
+			.initializer((lease) -> (calls.getAndIncrement() == 0) ? Mono.error(denied) : Mono.never()));
+		TestClientPool.await("the next one", () -> assertThat(calls).hasValue(2));
+		assertThat(failureOfAcquire(client)).isSameAs(denied);
+	}
+
+	@Test
+	void anAcquireFailsBecauseTheServerClosesEachConnectionDuringTheInitializer() {
+		this.server.script((peer) -> peer.send("0\r\n").close());
+		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.never()));
+		assertThat(failureOfAcquire(client)).isInstanceOf(IOException.class);
+	}
+
+	@Test
+	void anAcquireThatFailsAfterAnInitializerHasCompletedDoesNotBlameOneThatFailedBefore() {
+		AtomicInteger calls = new AtomicInteger();
+		CallosumClient client = start((builder) -> builder.initializer((lease) -> (calls.getAndIncrement() == 0)
+				? Mono.error(new IllegalStateException("denied")) : Mono.empty()));
+		CallosumLease lease = client.acquire().block(TIMEOUT);
+		assertThat(failureOfAcquire(client)).isNull();
+		lease.release();
+	}
+
+	private Throwable failureOfAcquire(CallosumClient client) {
+		return catchThrowableOfType(LeaseUnavailableException.class,
+				() -> client.acquire(Duration.ofMillis(500)).block(TIMEOUT))
+			.getCause();
 	}
 
 	@Test
