@@ -72,8 +72,8 @@ final class Rover {
 	private @Nullable Long fillAt;
 
 	/**
-	 * Why the last attempt to get a connection that serves leases failed, or
-	 * {@code null} if it succeeded.
+	 * Why the last attempt to get a connection that serves leases failed, or {@code null}
+	 * if it succeeded.
 	 */
 	private @Nullable Throwable lastFailure;
 

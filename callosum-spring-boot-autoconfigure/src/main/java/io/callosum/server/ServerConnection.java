@@ -45,6 +45,8 @@ import io.callosum.transport.UserCode;
  */
 final class ServerConnection extends EndingChannel implements ConnectionDrain.Drained {
 
+	private static final String HANDLER = "The connection handler";
+
 	private final OpenConnections open;
 
 	/**
@@ -227,7 +229,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 		}
 		long held = UserCode.heldEventLoopSince(start);
 		if (held > 0) {
-			heldEventLoop(held);
+			server().events().ownerHeldEventLoop(HANDLER, false, held);
 		}
 	}
 
@@ -248,8 +250,9 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	@Override
 	public void heldEventLoop(long nanos) {
 		server().events()
-			.ownerHeldEventLoop((this.handling != null) ? "The connection handler"
-					: "A listener that receives the bytes of a connection", nanos);
+			.ownerHeldEventLoop(
+					(this.handling != null) ? HANDLER : "A listener that receives the bytes of a connection", true,
+					nanos);
 	}
 
 	private void handlerFailed(Throwable error) {

@@ -16,6 +16,9 @@
 
 package io.callosum.server;
 
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.regex.Pattern;
@@ -44,7 +47,7 @@ final class ServerEvents {
 
 	private static final int MAX_MESSAGE_LENGTH = 120;
 
-	private static final String AT_START = " Once, soon after the start, the cause may be that classes are being loaded";
+	private static final long MAX_CLASS_LOADING_NANOS = Duration.ofSeconds(1).toNanos();
 
 	private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
 
@@ -61,6 +64,12 @@ final class ServerEvents {
 	private final ThrottledLog slowListenerLog = new ThrottledLog(logger::warn);
 
 	private final ThrottledLog slowHandlerLog = new ThrottledLog(logger::warn);
+
+	/**
+	 * When code of each kind that has held an event loop did so for the first time, which
+	 * may have been because its classes were loaded.
+	 */
+	private final Map<String, Long> firstHeld = new ConcurrentHashMap<>();
 
 	/**
 	 * Errors that have been handed to the executor and not yet been published.
@@ -94,10 +103,10 @@ final class ServerEvents {
 		finally {
 			long nanos = UserCode.heldEventLoopSince(start);
 			if (nanos > 0) {
-				this.slowListenerLog.log("The listeners of " + event.getClass().getSimpleName()
-						+ " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
-						+ " ms, and so all of its connections. If listeners must block, run them on an"
-						+ " executor: callosum.server.listener-execution=task-executor." + AT_START, null);
+				heldEventLoop(event.getClass().getName(), nanos, this.slowListenerLog,
+						"The listeners of " + event.getClass().getSimpleName(),
+						"If listeners must block, run them on an"
+								+ " executor: callosum.server.listener-execution=task-executor");
 			}
 		}
 	}
@@ -105,12 +114,22 @@ final class ServerEvents {
 	/**
 	 * Warn that the owner of a connection's bytes has held an event loop.
 	 * @param owner the connection handler or a listener
+	 * @param receiving whether it did so when it received bytes
 	 * @param nanos the time in nanoseconds
 	 */
-	void ownerHeldEventLoop(String owner, long nanos) {
-		this.slowHandlerLog.log(owner + " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
-				+ " ms, and so all of its connections. Move what blocks to other threads, for example by"
-				+ " subscribeOn(Schedulers.fromExecutor(...))." + AT_START, null);
+	void ownerHeldEventLoop(String owner, boolean receiving, long nanos) {
+		heldEventLoop(owner + receiving, nanos, this.slowHandlerLog, owner,
+				"Move what blocks to other threads, for example by subscribeOn(Schedulers.fromExecutor(...))");
+	}
+
+	private void heldEventLoop(String kind, long nanos, ThrottledLog log, String who, String remedy) {
+		long now = System.nanoTime();
+		long first = this.firstHeld.computeIfAbsent(kind, (absent) -> now);
+		// What began before that waited for the same classes on another event loop
+		if (nanos > MAX_CLASS_LOADING_NANOS || now - nanos - first > 0) {
+			log.log(who + " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
+					+ " ms, and so all of its connections. " + remedy, null);
+		}
 	}
 
 	/**

@@ -73,6 +73,31 @@ class EventLoopHeldTests {
 	}
 
 	@Test
+	void whatMayHaveWaitedForClassesToBeLoadedIsNotWarnedOf() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			ServerEvents events = server.server().events();
+			events.ownerHeldEventLoop("A", false, LONG.toNanos());
+			events.ownerHeldEventLoop("A", true, LONG.toNanos());
+			events.ownerHeldEventLoop("B", true, LONG.toNanos());
+			// On another event loop, at the same time
+			events.ownerHeldEventLoop("B", true, Duration.ofSeconds(1).toNanos());
+			assertThat(server.logged(Level.WARN)).isEmpty();
+			events.ownerHeldEventLoop("B", true, 0);
+			assertThat(server.logged(Level.WARN)).singleElement().asString().contains("B held an event loop");
+		}
+	}
+
+	@Test
+	void whatHoldsAnEventLoopForLongerThanClassesTakeToLoadIsWarnedOfTheFirstTime() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			server.server().events().ownerHeldEventLoop("A", false, Duration.ofMillis(1001).toNanos());
+			assertThat(server.logged(Level.WARN)).singleElement()
+				.asString()
+				.contains("A held an event loop for 1001 ms");
+		}
+	}
+
+	@Test
 	void theLagGrowsWhileAnEventLoopIsHeldAndGoesBack() {
 		CountDownLatch released = new CountDownLatch(1);
 		try (TestServer server = TestServer.create(this.transport)) {
