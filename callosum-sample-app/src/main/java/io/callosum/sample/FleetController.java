@@ -44,7 +44,6 @@ import org.springframework.web.bind.annotation.RestController;
 import org.springframework.web.server.ServerWebInputException;
 
 import io.callosum.sample.Fleet.ServerAction;
-import io.callosum.sample.FleetBoard.Update;
 
 /**
  * Shows the {@link FleetBoard} to the page and to terminals, and lets them control the
@@ -92,7 +91,7 @@ class FleetController {
 	}
 
 	@GetMapping(path = "/stream", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
-	Flux<ServerSentEvent<Update>> stream() {
+	Flux<ServerSentEvent<String>> stream() {
 		return this.stream.updates(PERIOD, this.board::since);
 	}
 

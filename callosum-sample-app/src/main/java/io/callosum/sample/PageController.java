@@ -55,7 +55,7 @@ class PageController {
 	}
 
 	@GetMapping(path = "/events", produces = MediaType.TEXT_EVENT_STREAM_VALUE)
-	Flux<ServerSentEvent<Update>> events() {
+	Flux<ServerSentEvent<String>> events() {
 		return this.stream.updates(PERIOD, this.board::since);
 	}
 

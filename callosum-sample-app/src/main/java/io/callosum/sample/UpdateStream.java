@@ -21,6 +21,7 @@ import java.util.function.LongFunction;
 
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Sinks;
+import tools.jackson.databind.json.JsonMapper;
 
 import org.springframework.context.event.ContextClosedEvent;
 import org.springframework.context.event.EventListener;
@@ -41,13 +42,19 @@ class UpdateStream {
 
 	private final Sinks.Empty<Void> closing = Sinks.empty();
 
+	private final JsonMapper json;
+
+	UpdateStream(JsonMapper json) {
+		this.json = json;
+	}
+
 	/**
-	 * Stream updates.
+	 * Stream updates as JSON.
 	 * @param period the shortest time between two updates
 	 * @param since returns what has changed since a version, or everything for a negative
 	 * one
 	 */
-	<U extends Update> Flux<ServerSentEvent<U>> updates(Duration period, LongFunction<U> since) {
+	<U extends Update> Flux<ServerSentEvent<String>> updates(Duration period, LongFunction<U> since) {
 		return untilClosed(Flux.interval(Duration.ZERO, period)
 			.onBackpressureDrop()
 			.scan(new Position<U>(-1, null), (last, tick) -> Position.of(since.apply(last.version())))
@@ -77,8 +84,15 @@ class UpdateStream {
 		return update.version() != update.since();
 	}
 
-	private static <U extends Update> ServerSentEvent<U> toServerSentEvent(U update) {
-		return ServerSentEvent.builder(update).event((update.since() < 0) ? "snapshot" : "change").retry(RETRY).build();
+	/**
+	 * Spring would write the JSON into a pooled buffer, and lose it when the viewer
+	 * leaves at that moment.
+	 */
+	private ServerSentEvent<String> toServerSentEvent(Update update) {
+		return ServerSentEvent.builder(this.json.writeValueAsString(update))
+			.event((update.since() < 0) ? "snapshot" : "change")
+			.retry(RETRY)
+			.build();
 	}
 
 	/**

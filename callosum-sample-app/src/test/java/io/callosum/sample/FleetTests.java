@@ -19,6 +19,8 @@ package io.callosum.sample;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.URL;
 import java.net.URLConnection;
 import java.nio.charset.StandardCharsets;
@@ -315,6 +317,23 @@ class FleetTests {
 			in.readLine();
 			assertThat(in.readLine()).startsWith("C :");
 			assertThat(in.readLine()).as("the next picture").contains("3 servers, 12 clients");
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "/events", "/fleet/stream", "/fleet/stream?format=text" })
+	void noBufferIsLostWhenViewersLeaveInTheMiddleOfAnUpdate(String path) throws Exception {
+		awaitEven(3, 60);
+		for (int i = 0; i < 500; i++) {
+			try (Socket viewer = new Socket(InetAddress.getByName("127.0.0.1"), this.sample.httpPort())) {
+				viewer.setSoTimeout(30_000);
+				viewer.setSoLinger(true, 0);
+				viewer.getOutputStream()
+					.write(("GET " + path + " HTTP/1.1\r\nHost: localhost:" + this.sample.httpPort() + "\r\n\r\n")
+						.getBytes(StandardCharsets.US_ASCII));
+				// Some do not even wait for the first byte
+				viewer.getInputStream().readNBytes(i % 10 * 50);
+			}
 		}
 	}
 

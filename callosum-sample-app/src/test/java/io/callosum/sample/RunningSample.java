@@ -49,6 +49,7 @@ final class RunningSample implements AutoCloseable {
 			arguments.add("--" + property);
 		}
 		this.context = builder.run(arguments.toArray(String[]::new));
+		BufferLeaks.record();
 	}
 
 	CallosumServer server() {
@@ -118,10 +119,14 @@ final class RunningSample implements AutoCloseable {
 		return new BufferedReader(new InputStreamReader(client.getInputStream(), StandardCharsets.US_ASCII)).readLine();
 	}
 
+	/**
+	 * Stop, and fail if a buffer was lost.
+	 */
 	@Override
 	public void close() throws IOException {
 		disconnectAll();
 		this.context.close();
+		BufferLeaks.verifyNone();
 	}
 
 	record Response(int status, String head, String body) {
