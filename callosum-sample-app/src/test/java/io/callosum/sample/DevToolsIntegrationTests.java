@@ -17,15 +17,18 @@
 package io.callosum.sample;
 
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 
 import org.awaitility.Awaitility;
@@ -33,6 +36,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
  * Restarts the sample by the developer tools: a new context in the same JVM, on the same
@@ -45,42 +49,59 @@ class DevToolsIntegrationTests {
 
 	@Test
 	void aRestartServesOnTheSamePortFromSlotZeroOn() throws Exception {
-		Path log = this.folder.resolve("log");
-		Path watched = Files.createDirectory(this.folder.resolve("watched"));
 		int port = freePort();
-		Process process = new ProcessBuilder(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-				"-cp", System.getProperty("java.class.path"), SampleApplication.class.getName(),
-				"--callosum.server.port=" + port, "--server.port=0", "--spring.devtools.livereload.enabled=false",
-				"--spring.devtools.restart.additional-paths=" + watched,
-				"--spring.devtools.restart.poll-interval=200ms", "--spring.devtools.restart.quiet-period=100ms"))
-			.redirectErrorStream(true)
-			.redirectOutput(log.toFile())
-			.start();
-		try {
-			awaitStarts(process, log, 1);
+		try (Sample sample = new Sample("--callosum.server.port=" + port)) {
+			sample.awaitStarts(1);
 			try (Socket socket = connect(port)) {
 				assertThat(readLine(socket)).isEqualTo("0");
-				// In one step, which is one change
-				Files.move(Files.writeString(this.folder.resolve("Changed.class"), "now"),
-						watched.resolve("Changed.class"), StandardCopyOption.ATOMIC_MOVE);
+				sample.restart();
 				assertThat(readLine(socket)).as("the end of the connection").isNull();
 			}
-			awaitStarts(process, log, 2);
+			sample.awaitStarts(2);
 			try (Socket socket = connect(port)) {
 				assertThat(readLine(socket)).isEqualTo("0");
 			}
-		}
-		finally {
-			process.destroyForcibly().waitFor();
 		}
 	}
 
-	private static void awaitStarts(Process process, Path log, int count) {
-		Awaitility.await("start " + count).atMost(Duration.ofMinutes(2)).untilAsserted(() -> {
-			String text = Files.readString(log);
-			assertThat(process.isAlive()).as(text).isTrue();
-			assertThat(text.split("Started SampleApplication", -1)).as(text).hasSize(count + 1);
-		});
+	@Test
+	void aRestartClosesTheConnectionsOfAClientAndOpensNewOnes() throws Exception {
+		try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
+				Sample sample = new Sample("--callosum.client.servers=127.0.0.1:" + server.getLocalPort(),
+						"--callosum.client.pool-size=2", "--callosum.client.roving-interval=1h",
+						"--callosum.server.port=0")) {
+			server.setSoTimeout(120_000);
+			List<Socket> first = giveSlots(server);
+			sample.awaitStarts(1);
+			sample.restart();
+			for (Socket connection : first) {
+				try (connection) {
+					assertThat(readLine(connection)).as("the end of the connection").isNull();
+				}
+			}
+			for (Socket connection : giveSlots(server)) {
+				try (connection) {
+					assertThatExceptionOfType(SocketTimeoutException.class).isThrownBy(() -> {
+						connection.setSoTimeout(100);
+						readLine(connection);
+					});
+				}
+			}
+		}
+	}
+
+	/**
+	 * Accept the two connections of a client.
+	 */
+	private static List<Socket> giveSlots(ServerSocket server) throws Exception {
+		List<Socket> connections = new ArrayList<>();
+		for (int slot = 0; slot < 2; slot++) {
+			Socket connection = server.accept();
+			connection.setSoTimeout(60_000);
+			connection.getOutputStream().write((slot + "\r\n").getBytes(StandardCharsets.US_ASCII));
+			connections.add(connection);
+		}
+		return connections;
 	}
 
 	private static Socket connect(int port) throws Exception {
@@ -97,6 +118,52 @@ class DevToolsIntegrationTests {
 		try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
 			return socket.getLocalPort();
 		}
+	}
+
+	/**
+	 * The sample with the developer tools, in a process of its own.
+	 */
+	private final class Sample implements AutoCloseable {
+
+		private final Path log = DevToolsIntegrationTests.this.folder.resolve("log");
+
+		private final Path watched;
+
+		private final Process process;
+
+		Sample(String... arguments) throws IOException {
+			this.watched = Files.createDirectory(DevToolsIntegrationTests.this.folder.resolve("watched"));
+			List<String> command = new ArrayList<>(List.of(
+					Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+					System.getProperty("java.class.path"), SampleApplication.class.getName(), "--server.port=0",
+					"--spring.devtools.livereload.enabled=false",
+					"--spring.devtools.restart.additional-paths=" + this.watched,
+					"--spring.devtools.restart.poll-interval=200ms", "--spring.devtools.restart.quiet-period=100ms"));
+			command.addAll(List.of(arguments));
+			this.process = new ProcessBuilder(command).redirectErrorStream(true)
+				.redirectOutput(this.log.toFile())
+				.start();
+		}
+
+		void awaitStarts(int count) {
+			Awaitility.await("start " + count).atMost(Duration.ofMinutes(2)).untilAsserted(() -> {
+				String text = Files.readString(this.log);
+				assertThat(this.process.isAlive()).as(text).isTrue();
+				assertThat(text.split("Started SampleApplication", -1)).as(text).hasSize(count + 1);
+			});
+		}
+
+		void restart() throws IOException {
+			// In one step, which is one change
+			Files.move(Files.writeString(DevToolsIntegrationTests.this.folder.resolve("Changed.class"), "now"),
+					this.watched.resolve("Changed.class"), StandardCopyOption.ATOMIC_MOVE);
+		}
+
+		@Override
+		public void close() throws InterruptedException {
+			this.process.destroyForcibly().waitFor();
+		}
+
 	}
 
 }
