@@ -160,8 +160,8 @@ class DevToolsIntegrationTests {
 		}
 
 		@Override
-		public void close() throws InterruptedException {
-			this.process.destroyForcibly().waitFor();
+		public void close() {
+			this.process.destroyForcibly().onExit().join();
 		}
 
 	}
