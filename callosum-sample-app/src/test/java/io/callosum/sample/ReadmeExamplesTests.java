@@ -258,6 +258,40 @@ class ReadmeExamplesTests {
 		});
 	}
 
+	@Test
+	void aRequestThatFailsIsAnsweredWithAnErrorAndTheConnectionGoesOn() {
+		List<ServerErrorEvent> errors = new CopyOnWriteArrayList<>();
+		CountDownLatch failed = new CountDownLatch(2);
+		Database database = (line) -> {
+			if (line.equals("two")) {
+				failed.countDown();
+				throw new IllegalStateException("The database is down");
+			}
+			return line + "!";
+		};
+		this.contextRunner.withConfiguration(AutoConfigurations.of(TaskExecutionAutoConfiguration.class))
+			.withBean(Database.class, () -> database)
+			.withUserConfiguration(ErrorAnsweringHandler.class)
+			.withBean(ApplicationListener.class,
+					() -> (ApplicationListener<ServerErrorEvent>) (event) -> errors.add(event))
+			.run((context) -> {
+				CallosumServer server = context.getBean(CallosumServer.class);
+				try (Socket socket = connect(server)) {
+					assertThat(readLine(socket)).isEqualTo("0");
+					socket.getOutputStream().write("one\ntwo\nthree\n".getBytes(StandardCharsets.US_ASCII));
+					assertThat(readLine(socket)).isEqualTo("one!");
+					assertThat(readLine(socket)).isEqualTo("error");
+					assertThat(readLine(socket)).isEqualTo("three!");
+				}
+				try (Socket socket = connect(server)) {
+					readLine(socket);
+					socket.getOutputStream().write("two\nthr".getBytes(StandardCharsets.US_ASCII));
+				}
+				assertThat(failed.await(30, TimeUnit.SECONDS)).isTrue();
+			});
+		assertThat(errors).isEmpty();
+	}
+
 	/**
 	 * Wait until the handlers of a connection have had so many bytes.
 	 */
@@ -322,6 +356,7 @@ class ReadmeExamplesTests {
 			try (Socket socket = connect(server)) {
 				assertThat(readLine(socket)).isEqualTo("0");
 				socket.getOutputStream().write("secret\none\ntwo\n".getBytes(StandardCharsets.US_ASCII));
+				assertThat(readLine(socket)).isEqualTo("welcome");
 				assertThat(readLine(socket)).isEqualTo("echo one");
 				assertThat(readLine(socket)).isEqualTo("echo two");
 			}
@@ -414,8 +449,21 @@ class ReadmeExamplesTests {
 			return connection.outbound().sendString(answers);
 		}
 
-		private Mono<String> answer(String line) {
+		Mono<String> answer(String line) {
 			return Mono.fromCallable(() -> this.database.find(line) + "\r\n").subscribeOn(this.scheduler);
+		}
+
+	}
+
+	static class ErrorAnsweringHandler extends BlockingHandler {
+
+		ErrorAnsweringHandler(Database database, AsyncTaskExecutor applicationTaskExecutor) {
+			super(database, applicationTaskExecutor);
+		}
+
+		@Override
+		Mono<String> answer(String line) {
+			return super.answer(line).onErrorReturn("error\r\n");
 		}
 
 	}
@@ -491,7 +539,7 @@ class ReadmeExamplesTests {
 				.timeout(Mono.delay(this.deadline))
 				.switchOnFirst((first, lines) -> {
 					if (this.password.equals(first.get())) {
-						return lines.skip(1).map(this::answer);
+						return lines.skip(1).map(this::answer).startWith("welcome\r\n");
 					}
 					return first.isOnComplete() ? Flux.empty() : Flux.just("denied\r\n");
 				});

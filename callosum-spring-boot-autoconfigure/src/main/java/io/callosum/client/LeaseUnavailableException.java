@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Thrown when no connection can be leased. The message describes the state of the pool,
- * and the cause is the failure of the last dial, if it failed.
+ * and the cause is what failed when a connection was last dialled or initialized, if that
+ * failed.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -33,7 +34,7 @@ public class LeaseUnavailableException extends RuntimeException {
 	 * Create a new exception.
 	 * @param reason why there is no lease
 	 * @param message the message
-	 * @param cause the failure of the last dial, or {@code null}
+	 * @param cause the last failure to dial or initialize a connection, or {@code null}
 	 */
 	public LeaseUnavailableException(Reason reason, @Nullable String message, @Nullable Throwable cause) {
 		super(message, cause);
