@@ -268,7 +268,6 @@ final class Rover {
 		}
 		this.filled |= this.members.size() >= this.settings.poolSize();
 		if (!kept) {
-			this.lastFailure = null;
 			forgetIfUnused(server, now);
 		}
 		fill(now);
