@@ -286,32 +286,34 @@ class ServerDrainTests {
 			.then();
 	}
 
-	@Test
-	void pipelinedRequestsThatHaveComeAreAnswered() {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void pipelinedRequestsThatHaveComeAreAnswered(boolean secure) {
 		AtomicInteger processed = new AtomicInteger();
-		try (TestServer server = create((connection) -> answering(connection, processed),
+		try (TestServer server = create(secure, (connection) -> answering(connection, processed),
 				(builder) -> builder.shutdownQuietPeriod(LONG))
 			.start()) {
 			TestClient client = server.connect();
 			client.readSlot();
 			client.send("one\ntwo\nthree\n");
-			this.tap.awaitBytesRead(14);
+			awaitReceived(server, 14);
 			assertThat(stop(server, LONG).join()).isLessThan(LATE);
 			assertThat(client.readAll()).asString().isEqualTo("one\ntwo\nthree\n");
 		}
 	}
 
-	@Test
-	void aRequestOfWhichAPartHasComeIsAnsweredToo() {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void aRequestOfWhichAPartHasComeIsAnsweredToo(boolean secure) {
 		AtomicInteger processed = new AtomicInteger();
-		try (TestServer server = create((connection) -> answering(connection, processed),
+		try (TestServer server = create(secure, (connection) -> answering(connection, processed),
 				(builder) -> builder.shutdownQuietPeriod(LONG))
 			.start()) {
 			TestClient client = server.connect();
 			client.readSlot();
 			assertThat(client.send("one\n").readLine()).isEqualTo("one\n");
 			client.send("tw");
-			this.tap.awaitBytesRead(6);
+			awaitReceived(server, 6);
 			CompletableFuture<Duration> stop = stop(server, LONG);
 			TestServer.await("the stop", () -> assertThat(server.events().of(ServerStoppingEvent.class)).hasSize(1));
 			client.send("o\n");
@@ -320,15 +322,19 @@ class ServerDrainTests {
 		}
 	}
 
-	@Test
-	void theEndOfThePhaseIsLoggedAsAWarningWithTheNumberOfConnections() {
-		try (TestServer server = create((connection) -> connection.outbound()
-			.sendString(connection.inbound()
-				.receive()
-				.asString()
-				.thenMany(Flux.interval(QUIET_PERIOD.dividedBy(10)))
-				.map(String::valueOf))
-			.then()).start()) {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void theEndOfThePhaseIsLoggedAsAWarningWithTheNumberOfConnections(boolean secure) {
+		try (TestServer server = create(secure,
+				(connection) -> connection.outbound()
+					.sendString(connection.inbound()
+						.receive()
+						.asString()
+						.thenMany(Flux.interval(QUIET_PERIOD.dividedBy(10)))
+						.map(String::valueOf))
+					.then(),
+				UnaryOperator.identity())
+			.start()) {
 			server.connect().readSlot();
 			server.connect().readSlot();
 			awaitHandled(2);
@@ -610,6 +616,13 @@ class ServerDrainTests {
 		TestServer.await("the handlers", () -> assertThat(this.handled).hasValue(count));
 	}
 
+	private static void awaitReceived(TestServer server, int bytes) {
+		TestServer.await("bytes",
+				() -> assertThat(server.server().connections()).singleElement()
+					.extracting(CallosumConnection::bytesReceived)
+					.isEqualTo((long) bytes));
+	}
+
 	private ConnectionHandler counting(ConnectionHandler handler) {
 		return (connection) -> {
 			Publisher<Void> publisher = handler.handle(connection);
@@ -628,7 +641,12 @@ class ServerDrainTests {
 	}
 
 	private TestServer create(ConnectionHandler handler, UnaryOperator<CallosumServer.Builder> customizer) {
-		return TestServer.create(this.transport,
+		return create(false, handler, customizer);
+	}
+
+	private TestServer create(boolean secure, ConnectionHandler handler,
+			UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create(Link.of(this.transport, secure),
 				(builder) -> customizer.apply(builder.customizer(this.tap)
 					.shutdownQuietPeriod(QUIET_PERIOD)
 					.connectionHandler((handler != null) ? counting(handler) : null)));

@@ -36,7 +36,9 @@ import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import io.callosum.server.TestClient;
 
@@ -120,11 +122,14 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		assertThat(output).contains("Callosum server stopped").doesNotContain("ERROR");
 	}
 
-	@Test
-	void anApplicationThatIsToldToEndCutsNoneOfItsBusyClientsInTheMiddleOfARequest() throws Exception {
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void anApplicationThatIsToldToEndCutsNoneOfItsBusyClientsInTheMiddleOfARequest(boolean secure) throws Exception {
 		// None of them is ever quiet for so long: all have to end between two requests
-		this.application = launcher().server("shutdown-quiet-period=1h").arguments("--test.database=200ms").start();
-		List<TestClient> clients = connect(Behavior.NONE, 200);
+		ApplicationProcess.Launcher launcher = launcher().server("shutdown-quiet-period=1h")
+			.arguments("--test.database=200ms");
+		this.application = (secure ? launcher.tls() : launcher).start();
+		List<TestClient> clients = secure ? connectSecurely(200) : connect(Behavior.NONE, 200);
 		Set<String> answered = ConcurrentHashMap.newKeySet();
 		ExecutorService executor = Executors.newCachedThreadPool();
 		List<Future<?>> ends = new ArrayList<>();
@@ -147,6 +152,15 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 			.map((line) -> line.substring(processed.length()))).containsExactlyInAnyOrderElementsOf(answered);
 		assertThat(output.lines().filter((line) -> line.contains(" HANDLER_COMPLETED "))).hasSize(clients.size());
 		assertThat(this.application.warnings()).isEmpty();
+	}
+
+	private List<TestClient> connectSecurely(int count) {
+		for (int i = 0; i < count; i++) {
+			TestClient client = TestClient.secure(this.application.address());
+			this.clients.add(client);
+			client.readSlot();
+		}
+		return List.copyOf(this.clients);
 	}
 
 	/**
