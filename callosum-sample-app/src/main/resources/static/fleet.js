@@ -144,6 +144,11 @@ element('remove-client').addEventListener('click', () => {
   const client = clients.unpin();
   perform('DELETE', client ? `clients/${client}` : 'clients');
 });
+document.addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape') {
+    clients.unpin();
+  }
+});
 
 setInterval(() => plots.forEach((plot) => plot.draw(serverNow())), 1000);
 

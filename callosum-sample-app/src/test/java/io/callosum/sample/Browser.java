@@ -34,6 +34,7 @@ import java.util.logging.Level;
 
 import javax.imageio.ImageIO;
 
+import org.awaitility.Awaitility;
 import org.openqa.selenium.OutputType;
 import org.openqa.selenium.chrome.ChromeDriver;
 import org.openqa.selenium.chrome.ChromeDriverService;
@@ -59,6 +60,8 @@ final class Browser implements AutoCloseable {
 	 */
 	static final Path DOCS = Path.of("target", "docs");
 
+	private static final Duration PATIENCE = Duration.ofMinutes(3);
+
 	private final Path data;
 
 	private final ChromeDriver driver;
@@ -81,7 +84,9 @@ final class Browser implements AutoCloseable {
 		this.driver = new ChromeDriver(
 				new ChromeDriverService.Builder().usingDriverExecutable(chromedriver).usingAnyFreePort().build(),
 				options);
-		this.driver.manage().timeouts().scriptTimeout(Duration.ofSeconds(60));
+		this.driver.manage().timeouts().scriptTimeout(PATIENCE);
+		// The time that a thread runs, not the time that it waits for a processor
+		this.driver.executeCdpCommand("Performance.enable", Map.of("timeDomain", "threadTicks"));
 	}
 
 	/**
@@ -118,16 +123,72 @@ final class Browser implements AutoCloseable {
 				Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", width < 600));
 		this.driver.executeCdpCommand("Emulation.setEmulatedMedia",
 				Map.of("features", List.of(Map.of("name", "prefers-color-scheme", "value", colorScheme))));
-		this.driver.executeCdpCommand("Input.dispatchMouseEvent", Map.of("type", "mouseMoved", "x", 0, "y", 0));
+		moveMouseAway();
 		this.driver.get(url);
+	}
+
+	private void moveMouseAway() {
+		this.driver.executeCdpCommand("Input.dispatchMouseEvent", Map.of("type", "mouseMoved", "x", 0, "y", 0));
 	}
 
 	Object run(String script, Object... arguments) {
 		return this.driver.executeScript(script, arguments);
 	}
 
+	/**
+	 * Return the text of an element, which is empty if there is none.
+	 */
 	String text(String selector) {
-		return (String) run("return document.querySelector(arguments[0]).innerText", selector);
+		return (String) run("return document.querySelector(arguments[0])?.innerText ?? ''", selector);
+	}
+
+	/**
+	 * Press a button as soon as it is there and nothing covers it. This is one script,
+	 * because the page may be drawn again between two.
+	 * @param name the label of the button, or its text if it has no label
+	 */
+	void press(String name) {
+		Awaitility.await("button " + name).atMost(PATIENCE).until(() -> (boolean) run("""
+				const button = [...document.querySelectorAll('button')]
+					.find((one) => (one.getAttribute('aria-label') ?? one.textContent) === arguments[0]);
+				button?.scrollIntoView({ block: 'nearest' });
+				const { left, top, width, height } = button?.getBoundingClientRect() ?? {};
+				if (!button?.contains(document.elementFromPoint(left + width / 2, top + height / 2))) {
+					return false;
+				}
+				button.focus();
+				button.click();
+				return true;
+				""", name));
+	}
+
+	/**
+	 * Count from now on how often the page is drawn.
+	 * @param line selects a line of a plot, which changes with each drawing
+	 */
+	void countDrawings(String line) {
+		run("""
+				window.drawings = 0;
+				new MutationObserver(() => window.drawings++)
+					.observe(document.querySelector(arguments[0]), { attributes: true });
+				""", line);
+	}
+
+	long drawings() {
+		return (long) run("return window.drawings");
+	}
+
+	/**
+	 * Return how many seconds the page has kept a processor busy until now. How busy the
+	 * machine is with other things makes no difference.
+	 */
+	double busySeconds() {
+		List<?> metrics = (List<?>) this.driver.executeCdpCommand("Performance.getMetrics", Map.of()).get("metrics");
+		return metrics.stream()
+			.map((metric) -> (Map<?, ?>) metric)
+			.filter((metric) -> metric.get("name").equals("TaskDuration"))
+			.mapToDouble((metric) -> ((Number) metric.get("value")).doubleValue())
+			.sum();
 	}
 
 	/**
@@ -163,12 +224,33 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Save a picture of the README, and check that the one in {@code docs} is as large.
+	 * Save a picture of the README, and check that the one in {@code docs} is as large
+	 * and was taken of a page with the same labels.
+	 * @param name the name of the picture
+	 * @param labels selects the elements that look the same in each picture
+	 * @param condition the script of a condition that the picture has to meet
 	 */
-	void saveReadmePicture(String name) throws IOException {
+	void saveReadmePicture(String name, String labels, String condition) throws IOException {
 		endTransitions();
+		moveMouseAway();
+		run("document.activeElement.blur()");
+		// From then on nothing is drawn, so the picture shows what has met the condition
+		Awaitility.await(condition).atMost(PATIENCE).until(() -> (boolean) run("""
+				const text = (selector) => document.querySelector(selector).innerText;
+				const ready = document.querySelector('main :hover, :focus') === null && (%s);
+				if (ready) {
+					window.requestAnimationFrame = () => 0;
+				}
+				return ready;
+				""".formatted(condition)));
 		Path picture = DOCS.resolve(name + ".png");
 		save(picture);
+		List<?> texts = (List<?>) run(
+				"return [...document.querySelectorAll(arguments[0])].map(({ innerText }) => innerText)", labels);
+		Path labelsNow = DOCS.resolve(name + ".txt");
+		Files.write(labelsNow, texts.stream().map(String.class::cast).toList());
+		assertThat(Path.of("docs", name + ".txt")).as("the labels of docs/" + name + ".png")
+			.hasSameTextualContentAs(labelsNow);
 		assertThat(size(Path.of("docs", name + ".png"))).as("the size of docs/" + name + ".png")
 			.isEqualTo(size(picture));
 	}

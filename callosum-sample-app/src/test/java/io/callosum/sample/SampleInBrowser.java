@@ -63,9 +63,11 @@ final class SampleInBrowser implements BeforeEachCallback, AfterEachCallback {
 	public void afterEach(ExtensionContext context) throws Exception {
 		if (this.sample != null) {
 			// Otherwise the page would try to reach a sample that is gone
-			this.browser.driver().get("about:blank");
-			this.sample.close();
+			RunningSample sample = this.sample;
 			this.sample = null;
+			try (sample) {
+				this.browser.driver().get("about:blank");
+			}
 		}
 	}
 
