@@ -101,11 +101,23 @@ class FleetController {
 	@GetMapping(path = "/stream", params = "format=text")
 	Mono<Void> text(ServerHttpResponse response) {
 		response.getHeaders().setContentType(new MediaType(MediaType.TEXT_PLAIN, StandardCharsets.UTF_8));
-		Flux<Mono<String>> pictures = this.stream
-			.untilClosed(Flux.interval(Duration.ZERO, TEXT_PERIOD).onBackpressureDrop())
-			.map((tick) -> Mono.just(FleetText.draw(this.board.since(-1))));
-		return response.writeAndFlushWith(pictures.map((picture) -> picture
+		return response.writeAndFlushWith(pictures().map((picture) -> picture
 			.map((text) -> response.bufferFactory().wrap(text.getBytes(StandardCharsets.UTF_8)))));
+	}
+
+	/**
+	 * Pictures that are not drawn until they are asked for. The web server keeps the next
+	 * ones for a viewer that is slow, and each of them shows the fleet as it is when it
+	 * is written.
+	 */
+	Flux<Flux<String>> pictures() {
+		Flux<String> first = Flux.defer(() -> Flux.just(draw()));
+		Flux<String> next = this.stream.untilClosed(Mono.delay(TEXT_PERIOD).map((tick) -> draw()).flux());
+		return this.stream.untilClosed(Flux.just(next).repeat().startWith(first));
+	}
+
+	private String draw() {
+		return FleetText.draw(this.board.since(-1));
 	}
 
 	@PostMapping("/servers")

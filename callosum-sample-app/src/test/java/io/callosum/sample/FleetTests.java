@@ -19,6 +19,7 @@ package io.callosum.sample;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.net.URL;
@@ -32,8 +33,17 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
+import com.sun.management.OperatingSystemMXBean;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.AfterEach;
@@ -42,6 +52,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Mono;
 
 import org.springframework.boot.test.system.CapturedOutput;
 import org.springframework.boot.test.system.OutputCaptureExtension;
@@ -318,6 +331,93 @@ class FleetTests {
 			assertThat(in.readLine()).startsWith("C :");
 			assertThat(in.readLine()).as("the next picture").contains("3 servers, 12 clients");
 		}
+	}
+
+	@Test
+	void aSlowTerminalIsShownTheFleetAsItIsThen() throws Exception {
+		awaitEven(3, 60);
+		BlockingQueue<String> pictures = new LinkedBlockingQueue<>();
+		BaseSubscriber<String> terminal = new BaseSubscriber<>() {
+
+			@Override
+			protected void hookOnSubscribe(Subscription subscription) {
+				subscription.request(1);
+			}
+
+			@Override
+			protected void hookOnNext(String picture) {
+				pictures.add(picture);
+			}
+
+		};
+		// The web server also asks for many and writes them one after another
+		this.sample.bean(FleetController.class).pictures().concatMap(Function.identity(), 32).subscribe(terminal);
+		assertThat(pictures.poll(30, TimeUnit.SECONDS)).contains("3 servers");
+		// In this time, pictures could pile up
+		await().pollDelay(Duration.ofMillis(2500)).until(() -> true);
+		assertThat(change("POST", "servers")).isEqualTo(204);
+		awaitEven(4, 60);
+		assertThat(pictures).isEmpty();
+		terminal.request(1);
+		assertThat(pictures.poll(30, TimeUnit.SECONDS)).contains("4 servers");
+		terminal.cancel();
+	}
+
+	@Test
+	void aTerminalDoesNotDelayTheEndOfTheApplication() throws Exception {
+		List<String> pictures = new CopyOnWriteArrayList<>();
+		Mono<Void> end = this.sample.bean(FleetController.class)
+			.pictures()
+			.concatMap(Function.identity(), 32)
+			.doOnNext(pictures::add)
+			.then();
+		CompletableFuture<Void> ended = end.toFuture();
+		await().until(() -> !pictures.isEmpty());
+		this.sample.bean(UpdateStream.class).closing();
+		ended.get(30, TimeUnit.SECONDS);
+		assertThat(pictures).hasSizeLessThan(10);
+	}
+
+	/**
+	 * The time on processors, not the time that passes, so other processes make little
+	 * difference. Much of it is what a JVM needs to warm up, and to track each buffer.
+	 */
+	@Test
+	void atRestTheFleetTakesLittleOfAProcessor() {
+		awaitEven(3, 60);
+		OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+		long start = System.nanoTime();
+		long before = system.getProcessCpuTime();
+		await().pollDelay(Duration.ofSeconds(10)).until(() -> true);
+		double share = (double) (system.getProcessCpuTime() - before) / (System.nanoTime() - start);
+		assertThat(share).isLessThan(0.15);
+	}
+
+	@Test
+	void theReadmeShowsEachRequest() throws Exception {
+		List<String> requests = new ArrayList<>();
+		Matcher rows = Pattern.compile("(?m)^\\| (`\\w+ /fleet.*?`) \\|")
+			.matcher(Files.readString(Path.of("..", "README.md")));
+		while (rows.find()) {
+			Matcher names = Pattern.compile("`([^`]+)`").matcher(rows.group(1));
+			while (names.find()) {
+				String last = requests.isEmpty() ? "" : requests.get(requests.size() - 1);
+				// Only the last part, if the rest is as before
+				requests.add(names.group(1).contains("/") ? names.group(1)
+						: last.substring(0, last.lastIndexOf('/') + 1) + names.group(1));
+			}
+		}
+		for (String request : requests) {
+			int status = change(request.split(" ")[0], request.split(" ")[1].substring("/fleet/".length()));
+			assertThat(status).as(request).isBetween(200, 299);
+		}
+		assertThat(requests.stream().map((request) -> request.replaceAll("/[B\\d]+\\b", "/*")))
+			.containsExactlyInAnyOrder("POST /fleet/servers", "POST /fleet/servers/*/stop",
+					"POST /fleet/servers/*/kill", "POST /fleet/servers/*/start", "POST /fleet/servers/*/freeze",
+					"POST /fleet/servers/*/unfreeze", "PUT /fleet/servers/*/weight/*", "POST /fleet/clients",
+					"DELETE /fleet/clients/*", "DELETE /fleet/clients", "PUT /fleet/pool-size/*",
+					"POST /fleet/pool-size/increase", "POST /fleet/pool-size/decrease", "POST /fleet/rolling-restart",
+					"POST /fleet/reset");
 	}
 
 	@ParameterizedTest
