@@ -37,6 +37,11 @@ final class Benchmark {
 				case "micro" -> new MicroBenchmark(settings, report).run();
 				case "pool" -> new PoolBenchmark(settings, report).run();
 				case "connect" -> new ConnectBenchmark(settings, report).run();
+				case "echo" -> new EchoBenchmark(settings, report).run();
+				case "exchange" -> {
+					new ExchangeBenchmark(settings, report).run();
+					new IdleClientBenchmark(settings, report).run();
+				}
 				case "idle" -> new IdleBenchmark(settings, report).run();
 				case "start" -> new StartBenchmark(settings, report).run();
 				case "fleet" -> new FleetBenchmark(settings, report).run();

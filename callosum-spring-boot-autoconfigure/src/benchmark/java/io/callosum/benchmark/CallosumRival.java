@@ -23,12 +23,14 @@ import java.util.concurrent.atomic.AtomicLong;
 
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.event.EventListener;
 
 import io.callosum.benchmark.Rival.RunningServer;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionEvent;
+import io.callosum.server.ConnectionHandler;
 import io.callosum.server.ServerErrorEvent;
 import io.callosum.server.SlotFreeEvent;
 import io.callosum.server.SlotRequestEvent;
@@ -53,6 +55,10 @@ final class CallosumRival {
 
 	static RunningServer startWithOwnSlots(Transport transport) {
 		return start(OwnSlots.class, transport);
+	}
+
+	static RunningServer startEcho(Transport transport) {
+		return start(Echo.class, transport);
 	}
 
 	private static <A extends SlotCounts> RunningServer start(Class<A> application, Transport transport,
@@ -106,6 +112,19 @@ final class CallosumRival {
 		@Override
 		public long freed() {
 			return this.frees.get();
+		}
+
+	}
+
+	/**
+	 * The same, and a handler that sends back what it receives.
+	 */
+	@Configuration(proxyBeanMethods = false)
+	static class Echo extends Listeners {
+
+		@Bean
+		ConnectionHandler connectionHandler() {
+			return (connection) -> connection.outbound().send(connection.inbound().receive().retain());
 		}
 
 	}

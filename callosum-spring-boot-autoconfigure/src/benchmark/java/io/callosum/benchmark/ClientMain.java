@@ -40,6 +40,9 @@ import org.HdrHistogram.Histogram;
  * <dd>connect, read the slot line, close, so many times, and so many at once; answers
  * with the nanoseconds that it took, and the 50th, 99th and 99.9th percentile of those
  * from the connect to the slot line
+ * <dt>{@code echo <port> <connections> <bytes> <messages>}
+ * <dd>send messages of so many bytes and wait for their echo; answers with the
+ * nanoseconds that it took
  * <dt>{@code hold <port> <connections>}
  * <dd>have so many connections open
  * </dl>
@@ -81,6 +84,7 @@ final class ClientMain {
 			switch (words[0]) {
 				case "connect" ->
 					System.out.println(client.connect(Integer.parseInt(words[2]), Integer.parseInt(words[3])));
+				case "echo" -> System.out.println(echo(words));
 				case "hold" -> System.out.println(client.hold(Integer.parseInt(words[2])));
 				default -> throw new IllegalArgumentException(question);
 			}
@@ -102,6 +106,13 @@ final class ClientMain {
 		long elapsed = System.nanoTime() - start;
 		return elapsed + " " + this.histogram.getValueAtPercentile(50) + " " + this.histogram.getValueAtPercentile(99)
 				+ " " + this.histogram.getValueAtPercentile(99.9);
+	}
+
+	private static long echo(String[] words) throws IOException {
+		try (EchoClient client = new EchoClient(Integer.parseInt(words[1]), Integer.parseInt(words[2]),
+				Integer.parseInt(words[3]))) {
+			return client.run(Integer.parseInt(words[4]));
+		}
 	}
 
 	private int hold(int connections) throws IOException {

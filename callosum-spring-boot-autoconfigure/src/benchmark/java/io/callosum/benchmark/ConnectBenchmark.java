@@ -24,9 +24,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.function.ToDoubleFunction;
-
-import org.jspecify.annotations.Nullable;
 
 import io.callosum.benchmark.ChildProcess.CpuTime;
 
@@ -37,7 +34,10 @@ import io.callosum.benchmark.ChildProcess.CpuTime;
  */
 final class ConnectBenchmark {
 
-	private static final List<String> SERVER_OPTIONS = List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch");
+	/**
+	 * Options of a process whose processor time is measured.
+	 */
+	static final List<String> JVM_OPTIONS = List.of("-Xms512m", "-Xmx512m", "-XX:+AlwaysPreTouch");
 
 	private final Settings settings;
 
@@ -67,7 +67,7 @@ final class ConnectBenchmark {
 		try (ChildProcess client = Servers.startClient(this.settings)) {
 			List<Rival> rivals = new ArrayList<>(this.settings.rivals());
 			for (Rival rival : rivals) {
-				servers.put(rival, Servers.startServer(this.settings, rival, transport, SERVER_OPTIONS));
+				servers.put(rival, Servers.startServer(this.settings, rival, transport, JVM_OPTIONS));
 				ports.put(rival, servers.get(rival).answer());
 			}
 			for (Rival rival : rivals) {
@@ -82,7 +82,7 @@ final class ConnectBenchmark {
 			}
 			long connections = this.settings.warmupConnections()
 					+ (long) this.settings.rounds() * this.settings.connections();
-			servers.forEach((rival, server) -> checkSlots(rival, server, connections));
+			servers.forEach((rival, server) -> checkSlots(rival.title, server, connections));
 		}
 		finally {
 			servers.values().forEach(ChildProcess::close);
@@ -111,7 +111,7 @@ final class ConnectBenchmark {
 	 * A server that has lost a slot, or does not notice that its peers leave, is cheap,
 	 * and of no use.
 	 */
-	static void checkSlots(Rival rival, ChildProcess server, long connections) {
+	static void checkSlots(String title, ChildProcess server, long connections) {
 		String expected = connections + " " + connections;
 		String slots = server.ask("slots");
 		for (int i = 0; i < 50 && !slots.equals(expected); i++) {
@@ -125,7 +125,7 @@ final class ConnectBenchmark {
 		}
 		if (!slots.equals(expected)) {
 			throw new IllegalStateException(
-					rival + ": after " + connections + " connections, the slots taken and freed are " + slots);
+					title + ": after " + connections + " connections, the slots taken and freed are " + slots);
 		}
 	}
 
@@ -142,19 +142,19 @@ final class ConnectBenchmark {
 			result.put("rounds", own.size());
 			List<Round> netty = rounds.get(Rival.NETTY);
 			List<Round> reactorNetty = rounds.get(Rival.REACTOR_NETTY);
-			costs.add(List.of(rival.title, add(result, "cpuMicros", own, Round::cpuMicros, 1),
-					add(result, "compilerMicros", own, Round::compilerMicros, 1),
-					addRatio(result, "cpuRatioToNetty", own, netty, Round::cpuMicros),
-					addRatio(result, "cpuRatioToReactorNetty", own, reactorNetty, Round::cpuMicros)));
-			times.add(
-					List.of(rival.title, add(result, "connectionsPerSecond", own, Round::connectionsPerSecond, 0),
-							addRatio(result, "connectionsPerSecondRatioToNetty", own, netty,
-									Round::connectionsPerSecond),
-							add(result, "p50Micros", own, Round::p50Micros, 0),
-							add(result, "p99Micros", own, Round::p99Micros, 0),
-							add(result, "p999Micros", own, Round::p999Micros, 0),
-							add(result, "serverLoad", own, Round::serverLoad, 2),
-							add(result, "clientLoad", own, Round::clientLoad, 2)));
+			costs.add(List.of(rival.title, Summary.add(result, "cpuMicros", own, Round::cpuMicros, 1),
+					Summary.add(result, "compilerMicros", own, Round::compilerMicros, 1),
+					Summary.addRatio(result, "cpuRatioToNetty", own, netty, Round::cpuMicros),
+					Summary.addRatio(result, "cpuRatioToReactorNetty", own, reactorNetty, Round::cpuMicros)));
+			times.add(List.of(rival.title,
+					Summary.add(result, "connectionsPerSecond", own, Round::connectionsPerSecond, 0),
+					Summary.addRatio(result, "connectionsPerSecondRatioToNetty", own, netty,
+							Round::connectionsPerSecond),
+					Summary.add(result, "p50Micros", own, Round::p50Micros, 0),
+					Summary.add(result, "p99Micros", own, Round::p99Micros, 0),
+					Summary.add(result, "p999Micros", own, Round::p999Micros, 0),
+					Summary.add(result, "serverLoad", own, Round::serverLoad, 2),
+					Summary.add(result, "clientLoad", own, Round::clientLoad, 2)));
 			results.add(result);
 		});
 		String title = "Connect, read the slot, close: " + transport.name().toLowerCase(Locale.ROOT) + ", "
@@ -162,27 +162,6 @@ final class ConnectBenchmark {
 				+ " rounds of " + this.settings.connections() + " connections, median (min .. max)";
 		this.report.table(title, costs);
 		this.report.table(title, times);
-	}
-
-	private static String add(Map<String, Object> result, String name, List<Round> rounds,
-			ToDoubleFunction<Round> figure, int decimals) {
-		Summary summary = Summary.of(figures(rounds, figure));
-		result.put(name, summary.toJson());
-		return summary.format(decimals);
-	}
-
-	private static String addRatio(Map<String, Object> result, String name, List<Round> rounds,
-			@Nullable List<Round> others, ToDoubleFunction<Round> figure) {
-		if (others == null) {
-			return "";
-		}
-		Summary summary = Summary.ofRatios(figures(rounds, figure), figures(others, figure));
-		result.put(name, summary.toJson());
-		return summary.format(2);
-	}
-
-	private static List<Double> figures(List<Round> rounds, ToDoubleFunction<Round> figure) {
-		return rounds.stream().map(figure::applyAsDouble).toList();
 	}
 
 	/**

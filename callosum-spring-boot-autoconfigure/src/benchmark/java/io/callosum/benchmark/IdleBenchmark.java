@@ -39,7 +39,7 @@ final class IdleBenchmark {
 	 * Every collection is to take all: also what start-up has left that is softly
 	 * reachable, and the garbage among old objects that is not worth to be compacted.
 	 */
-	private static final List<String> SERVER_OPTIONS = List.of("-Xmx512m", "-XX:SoftRefLRUPolicyMSPerMB=0",
+	static final List<String> JVM_OPTIONS = List.of("-Xmx512m", "-XX:SoftRefLRUPolicyMSPerMB=0",
 			"-XX:MarkSweepAlwaysCompactCount=1", "-XX:MarkSweepDeadRatio=0");
 
 	private final Settings settings;
@@ -74,12 +74,12 @@ final class IdleBenchmark {
 
 	private void measure(Transport transport, Rival rival, List<Integer> sizes, Map<Case, Measured> measured) {
 		try (ChildProcess client = Servers.startClient(this.settings);
-				ChildProcess server = Servers.startServer(this.settings, rival, transport, SERVER_OPTIONS)) {
+				ChildProcess server = Servers.startServer(this.settings, rival, transport, JVM_OPTIONS)) {
 			String port = server.answer();
 			// What there is once, however many connections there are
 			client.ask("hold " + port + " " + WARMUP);
 			client.ask("hold " + port + " 0");
-			ConnectBenchmark.checkSlots(rival, server, WARMUP);
+			ConnectBenchmark.checkSlots(rival.title, server, WARMUP);
 			double heap = heap(server);
 			double residentSet = server.residentSetSize();
 			for (int size : sizes) {
@@ -89,7 +89,7 @@ final class IdleBenchmark {
 				figures.residentSet.add((server.residentSetSize() - residentSet) / size);
 			}
 			client.ask("hold " + port + " 0");
-			ConnectBenchmark.checkSlots(rival, server, WARMUP + sizes.get(sizes.size() - 1));
+			ConnectBenchmark.checkSlots(rival.title, server, WARMUP + sizes.get(sizes.size() - 1));
 		}
 	}
 

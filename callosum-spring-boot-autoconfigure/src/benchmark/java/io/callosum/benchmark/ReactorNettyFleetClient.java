@@ -20,13 +20,10 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 
 import io.netty.channel.ChannelOption;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import reactor.core.publisher.Mono;
-import reactor.core.publisher.MonoSink;
-import reactor.netty.Connection;
 import reactor.netty.tcp.TcpClient;
 import reactor.pool.InstrumentedPool;
 import reactor.pool.PoolBuilder;
@@ -76,58 +73,10 @@ final class ReactorNettyFleetClient implements FleetClient {
 	@Override
 	public Mono<String> send(String request) {
 		return Mono
-			.usingWhen(this.pool.acquire(TIMEOUT), (reference) -> reference.poolable().exchange(request),
-					PooledRef::release, (reference, failure) -> reference.invalidate(), PooledRef::invalidate)
+			.usingWhen(this.pool.acquire(TIMEOUT),
+					(reference) -> reference.poolable().exchange(request).timeout(TIMEOUT), PooledRef::release,
+					(reference, failure) -> reference.invalidate(), PooledRef::invalidate)
 			.retryWhen(Retry.max(RETRIES).filter(IOException.class::isInstance));
-	}
-
-	/**
-	 * A connection on which an answer follows each request.
-	 */
-	private static final class LineConnection {
-
-		private final Connection connection;
-
-		private final AtomicReference<MonoSink<String>> waiting = new AtomicReference<>();
-
-		LineConnection(Connection connection) {
-			this.connection = connection;
-			connection.inbound().receive().asString().subscribe((answer) -> {
-				MonoSink<String> sink = this.waiting.getAndSet(null);
-				if (sink != null) {
-					sink.success(answer);
-				}
-			}, this::fail, () -> fail(new IOException("Closed without an answer")));
-		}
-
-		private void fail(Throwable failure) {
-			MonoSink<String> sink = this.waiting.getAndSet(null);
-			if (sink != null) {
-				sink.error(failure);
-			}
-		}
-
-		boolean isActive() {
-			return this.connection.channel().isActive();
-		}
-
-		Mono<String> exchange(String request) {
-			Mono<String> answer = Mono.create((sink) -> {
-				this.waiting.set(sink);
-				if (isActive()) {
-					this.connection.outbound().sendString(Mono.just(request + "\n")).then().subscribe(null, this::fail);
-				}
-				else {
-					fail(new IOException("Closed before the request"));
-				}
-			});
-			return answer.timeout(TIMEOUT);
-		}
-
-		Mono<Void> close() {
-			return Mono.fromRunnable(this.connection::dispose);
-		}
-
 	}
 
 }

@@ -17,6 +17,7 @@
 package io.callosum.benchmark;
 
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiFunction;
 
 import io.netty.buffer.ByteBufUtil;
 import io.netty.channel.ChannelOption;
@@ -30,8 +31,8 @@ import reactor.netty.tcp.TcpServer;
 import io.callosum.benchmark.Rival.RunningServer;
 
 /**
- * What one would write on Reactor Netty alone. It reads until the peer closes, and
- * discards: without that, it would not notice on NIO that the peer has gone.
+ * What one would write on Reactor Netty alone. It reads until the peer closes: without
+ * that, it would not notice on NIO that the peer has gone.
  *
  * @author The Callosum authors
  */
@@ -41,12 +42,21 @@ final class ReactorNettyRival {
 	}
 
 	static RunningServer start(Transport transport) {
+		return start(transport, (inbound, outbound) -> inbound.receive().then());
+	}
+
+	static RunningServer startEcho(Transport transport) {
+		return start(transport, (inbound, outbound) -> outbound.send(inbound.receive().retain()));
+	}
+
+	private static RunningServer start(Transport transport,
+			BiFunction<NettyInbound, NettyOutbound, Publisher<Void>> handler) {
 		HeapSlots slots = new HeapSlots();
 		AtomicReference<TcpServer> tcpServer = new AtomicReference<>(TcpServer.create()
 			.port(0)
 			.runOn(LoopResources.create("rival", 1, SocketOptions.WORKER_THREADS, true), transport == Transport.EPOLL)
 			.option(ChannelOption.SO_BACKLOG, SocketOptions.BACKLOG)
-			.handle((inbound, outbound) -> handle(inbound, outbound, slots)));
+			.handle((inbound, outbound) -> handle(inbound, outbound, slots, handler)));
 		SocketOptions.apply(transport, new SocketOptions.Target() {
 
 			@Override
@@ -66,11 +76,12 @@ final class ReactorNettyRival {
 		return new RunningServer(server.port(), slots);
 	}
 
-	private static Publisher<Void> handle(NettyInbound inbound, NettyOutbound outbound, HeapSlots slots) {
+	private static Publisher<Void> handle(NettyInbound inbound, NettyOutbound outbound, HeapSlots slots,
+			BiFunction<NettyInbound, NettyOutbound, Publisher<Void>> handler) {
 		int slot = slots.take();
 		inbound.withConnection((connection) -> connection.onDispose(() -> slots.free(slot)));
 		return outbound.sendObject(ByteBufUtil.writeAscii(outbound.alloc(), slot + "\r\n"))
-			.then(inbound.receive().then());
+			.then(handler.apply(inbound, outbound));
 	}
 
 }

@@ -22,6 +22,7 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
+import java.util.function.Function;
 
 import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
@@ -34,16 +35,25 @@ import org.springframework.boot.logging.LoggingSystem;
  */
 final class ServerMain {
 
+	/**
+	 * Asks for a server that sends back what it receives.
+	 */
+	static final String ECHO = "echo";
+
+	/**
+	 * Asks for a server that discards what it receives.
+	 */
+	static final String DISCARD = "discard";
+
 	private ServerMain() {
 	}
 
 	public static void main(String[] args) throws Exception {
 		PrintStream answers = System.out;
 		System.setOut(System.err);
-		Rival rival = Rival.valueOf(args[0]);
 		// Those without Spring Boot would log at the level DEBUG
 		LoggingSystem.get(ServerMain.class.getClassLoader()).setLogLevel(LoggingSystem.ROOT_LOGGER_NAME, LogLevel.INFO);
-		Rival.RunningServer server = rival.start.apply(Transport.valueOf(args[1].toUpperCase(Locale.ROOT)));
+		Rival.RunningServer server = start(args[0], args[1]).apply(Transport.valueOf(args[2].toUpperCase(Locale.ROOT)));
 		answers.println(server.port());
 		BufferedReader questions = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
 		for (String question = questions.readLine(); question != null; question = questions.readLine()) {
@@ -56,7 +66,11 @@ final class ServerMain {
 		Runtime.getRuntime().halt(0);
 	}
 
-	private static long heapAfterGc() throws InterruptedException {
+	private static Function<Transport, Rival.RunningServer> start(String kind, String rival) {
+		return kind.equals(ECHO) ? EchoRival.valueOf(rival).start : Rival.valueOf(rival).start;
+	}
+
+	static long heapAfterGc() throws InterruptedException {
 		long used = Long.MAX_VALUE;
 		// Some garbage is only found after another thread has cleaned up, and some left
 		// where it is by all collections but every fourth

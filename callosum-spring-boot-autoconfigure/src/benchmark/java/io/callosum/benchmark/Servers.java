@@ -26,8 +26,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Starts the processes of the whole-server benchmarks: servers on the first processor,
- * clients on the second.
+ * Starts the processes of the benchmarks: those that are measured on the first processor,
+ * their peers on the second.
  *
  * @author The Callosum authors
  */
@@ -48,18 +48,51 @@ final class Servers {
 	 */
 	static final Pattern SPRING_BOOT = Pattern.compile("test-classes|" + SPRING_BOOT_JARS);
 
+	/**
+	 * The same with what Reactor Netty's pool and the harness of a client need.
+	 */
+	private static final Pattern POOL = Pattern.compile(STARTER + "|(HdrHistogram|reactor-pool)-[0-9].*\\.jar");
+
 	private static final Pattern CLIENT = Pattern.compile("(test-classes|HdrHistogram-.*)");
 
 	private Servers() {
 	}
 
 	static ChildProcess startServer(Settings settings, Rival rival, Transport transport, List<String> options) {
+		return ChildProcess.start(log(settings, rival + "-" + transport),
+				ChildProcess.java(firstProcessor(), measured(settings, options, STARTER), ServerMain.class,
+						ServerMain.DISCARD, rival.name(), transport.name()));
+	}
+
+	static ChildProcess startServer(Settings settings, EchoRival rival, Transport transport, List<String> options) {
+		return ChildProcess.start(log(settings, "echo-" + rival + "-" + transport),
+				ChildProcess.java(firstProcessor(), measured(settings, options, STARTER), ServerMain.class,
+						ServerMain.ECHO, rival.name(), transport.name()));
+	}
+
+	static ChildProcess startClient(Settings settings, ExchangeRival rival, Transport transport, String port,
+			List<String> options) {
+		return ChildProcess.start(log(settings, "exchange-" + rival + "-" + transport),
+				ChildProcess.java(firstProcessor(), measured(settings, options, POOL), ExchangeMain.class, rival.name(),
+						transport.name(), port));
+	}
+
+	private static List<String> measured(Settings settings, List<String> options, Pattern classPath) {
 		List<String> all = new ArrayList<>(options);
 		all.addAll(settings.serverOptions());
 		// One processor: any other collector only has threads that wait for each other
-		all.addAll(List.of("-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(STARTER)));
-		return ChildProcess.start(log(settings, rival + "-" + transport),
-				ChildProcess.java(firstProcessor(), all, ServerMain.class, rival.name(), transport.name()));
+		all.addAll(List.of("-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(classPath)));
+		return all;
+	}
+
+	/**
+	 * Start the server of the clients that are measured, which has the other processor.
+	 */
+	static ChildProcess startPeer(Settings settings) {
+		return ChildProcess.start(log(settings, "peer"),
+				ChildProcess.java(secondProcessor(),
+						List.of("-Xms256m", "-Xmx256m", "-XX:+UseSerialGC", "-cp", classPath(STARTER)),
+						ServerMain.class, ServerMain.ECHO, EchoRival.REACTOR_NETTY.name(), Transport.EPOLL.name()));
 	}
 
 	static ChildProcess startClient(Settings settings) {

@@ -36,7 +36,7 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	List<String> parts() {
-		return list("parts", "micro,pool,connect,idle,start,handler", Function.identity());
+		return list("parts", "micro,pool,connect,idle,echo,exchange,start,handler", Function.identity());
 	}
 
 	List<Transport> transports() {
@@ -49,14 +49,14 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	/**
-	 * Return how often each server is started anew.
+	 * Return how often each process under test is started anew.
 	 */
 	int forks() {
 		return number("forks", 3, 1);
 	}
 
 	/**
-	 * Return how often each server is measured in each fork.
+	 * Return how often each process under test is measured in each fork.
 	 */
 	int rounds() {
 		return number("rounds", 5, 3);
@@ -83,6 +83,32 @@ record Settings(boolean quick, Path directory) {
 
 	int idleRounds() {
 		return number("idle-rounds", 3, 1);
+	}
+
+	int echoMessages() {
+		return number("echo-messages", 40_000, 10_000);
+	}
+
+	int echoMegabytes() {
+		return number("echo-megabytes", 300, 100);
+	}
+
+	int exchanges() {
+		return number("exchanges", 16_000, 8_000);
+	}
+
+	/**
+	 * Return how many idle connections a client has.
+	 */
+	List<Integer> exchangeConnections() {
+		return list("exchange-connections", this.quick ? "1000" : "1000,4000", Integer::valueOf);
+	}
+
+	/**
+	 * Return for how many seconds an idle client is watched in each round.
+	 */
+	int exchangeIdleSeconds() {
+		return number("exchange-idle-seconds", 10, 5);
 	}
 
 	/**

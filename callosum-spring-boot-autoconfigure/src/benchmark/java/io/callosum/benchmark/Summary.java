@@ -22,7 +22,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.DoubleBinaryOperator;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+
+import org.jspecify.annotations.Nullable;
 
 /**
  * The median of what was measured several times, and its spread.
@@ -58,6 +61,35 @@ record Summary(double median, double min, double max) {
 		return IntStream.range(0, values.size())
 			.mapToObj((i) -> operator.applyAsDouble(values.get(i), others.get(i)))
 			.toList();
+	}
+
+	/**
+	 * Add a figure of all rounds to a result.
+	 * @return the figure as text
+	 */
+	static <R> String add(Map<String, Object> result, String name, List<R> rounds, ToDoubleFunction<R> figure,
+			int decimals) {
+		Summary summary = of(figures(rounds, figure));
+		result.put(name, summary.toJson());
+		return summary.format(decimals);
+	}
+
+	/**
+	 * Add the ratio of a figure to that of another, if there is one, to a result.
+	 * @return the ratio as text
+	 */
+	static <R> String addRatio(Map<String, Object> result, String name, List<R> rounds, @Nullable List<R> others,
+			ToDoubleFunction<R> figure) {
+		if (others == null) {
+			return "";
+		}
+		Summary summary = ofRatios(figures(rounds, figure), figures(others, figure));
+		result.put(name, summary.toJson());
+		return summary.format(2);
+	}
+
+	private static <R> List<Double> figures(List<R> rounds, ToDoubleFunction<R> figure) {
+		return rounds.stream().map(figure::applyAsDouble).toList();
 	}
 
 	Summary dividedBy(double divisor) {

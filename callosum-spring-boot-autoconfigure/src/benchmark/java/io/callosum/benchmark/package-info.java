@@ -15,8 +15,8 @@
  */
 
 /**
- * Benchmarks: the slot allocator against its rivals, and the whole server against the
- * transport under it.
+ * Benchmarks: the slot allocator against its rivals, and the whole server and the client
+ * against the transport under them.
  */
 @NullMarked
 package io.callosum.benchmark;
