@@ -23,6 +23,11 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -31,8 +36,10 @@ import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.concurrent.Semaphore;
 
+import javax.sql.DataSource;
+
+import com.zaxxer.hikari.HikariDataSource;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Scheduler;
@@ -41,12 +48,12 @@ import reactor.core.scheduler.Schedulers;
 import io.callosum.server.CallosumServer;
 
 /**
- * How many requests to a database are answered by a handler that blocks and by one that
- * does not, to clients that ask one request after the other.
+ * How many requests are answered from a pool of JDBC connections by a handler that blocks
+ * and by one that does not, to clients that ask one request after the other.
  *
  * @author The Callosum authors
  */
-final class HandlerBenchmark {
+public final class HandlerBenchmark {
 
 	private static final int CLIENTS = 200;
 
@@ -60,8 +67,6 @@ final class HandlerBenchmark {
 
 	private final Report report;
 
-	private final Semaphore database = new Semaphore(DATABASE_CONNECTIONS);
-
 	HandlerBenchmark(Settings settings, Report report) {
 		this.settings = settings;
 		this.report = report;
@@ -69,14 +74,19 @@ final class HandlerBenchmark {
 
 	void run() {
 		Map<Handler, List<Double>> perSecond = new EnumMap<>(Handler.class);
-		// The first round warms up
-		for (int round = -1; round < this.settings.handlerRounds(); round++) {
-			for (Handler handler : Handler.values()) {
-				double measured = measure(handler);
-				if (round >= 0) {
-					perSecond.computeIfAbsent(handler, (absent) -> new ArrayList<>()).add(measured);
+		try (HikariDataSource database = createDatabase()) {
+			// The first round warms up
+			for (int round = -1; round < this.settings.handlerRounds(); round++) {
+				for (Handler handler : Handler.values()) {
+					double measured = measure(handler, database);
+					if (round >= 0) {
+						perSecond.computeIfAbsent(handler, (absent) -> new ArrayList<>()).add(measured);
+					}
 				}
 			}
+		}
+		catch (SQLException ex) {
+			throw new IllegalStateException(ex);
 		}
 		List<List<String>> rows = new ArrayList<>();
 		List<Map<String, Object>> results = new ArrayList<>();
@@ -94,10 +104,28 @@ final class HandlerBenchmark {
 		this.report.json("handler", results);
 	}
 
-	private double measure(Handler handler) {
+	private static HikariDataSource createDatabase() throws SQLException {
+		HikariDataSource database = new HikariDataSource();
+		database.setJdbcUrl("jdbc:h2:mem:handler");
+		database.setMaximumPoolSize(DATABASE_CONNECTIONS);
+		try (Connection connection = database.getConnection(); Statement statement = connection.createStatement()) {
+			statement.execute("CREATE ALIAS ANSWER FOR '" + HandlerBenchmark.class.getName() + ".answer'");
+		}
+		return database;
+	}
+
+	/**
+	 * What the database does for each request.
+	 */
+	public static String answer(String line) throws InterruptedException {
+		Thread.sleep(DATABASE_MILLIS);
+		return line + "\n";
+	}
+
+	private double measure(Handler handler, DataSource database) {
 		ExecutorService threads = Executors.newCachedThreadPool();
 		CallosumServer.Builder builder = CallosumServer.builder().host("127.0.0.1").port(0);
-		CallosumServer server = handler.handle(builder, this, threads).build();
+		CallosumServer server = handler.handle(builder, database, threads).build();
 		server.start();
 		try {
 			List<Socket> sockets = new ArrayList<>();
@@ -141,17 +169,17 @@ final class HandlerBenchmark {
 		}
 	}
 
-	private String find(String line) {
-		this.database.acquireUninterruptibly();
-		try {
-			Thread.sleep(DATABASE_MILLIS);
-			return line + "\n";
+	private static String find(DataSource database, String line) {
+		try (Connection connection = database.getConnection();
+				PreparedStatement statement = connection.prepareStatement("SELECT ANSWER(?)")) {
+			statement.setString(1, line);
+			try (ResultSet result = statement.executeQuery()) {
+				result.next();
+				return result.getString(1);
+			}
 		}
-		catch (InterruptedException ex) {
+		catch (SQLException ex) {
 			throw new IllegalStateException(ex);
-		}
-		finally {
-			this.database.release();
 		}
 	}
 
@@ -162,20 +190,20 @@ final class HandlerBenchmark {
 
 		BLOCKING("BlockingConnectionHandler") {
 			@Override
-			CallosumServer.Builder handle(CallosumServer.Builder builder, HandlerBenchmark benchmark,
+			CallosumServer.Builder handle(CallosumServer.Builder builder, DataSource database,
 					ExecutorService threads) {
 				return builder.blockingConnectionHandler((connection) -> {
 					OutputStream out = connection.outputStream();
 					new BufferedReader(new InputStreamReader(connection.inputStream(), StandardCharsets.US_ASCII))
 						.lines()
-						.forEach((line) -> write(out, benchmark.find(line)));
+						.forEach((line) -> write(out, find(database, line)));
 				}, null);
 			}
 		},
 
 		REACTIVE("ConnectionHandler with a scheduler") {
 			@Override
-			CallosumServer.Builder handle(CallosumServer.Builder builder, HandlerBenchmark benchmark,
+			CallosumServer.Builder handle(CallosumServer.Builder builder, DataSource database,
 					ExecutorService threads) {
 				Scheduler scheduler = Schedulers.fromExecutor(threads);
 				return builder.connectionHandler((connection) -> connection.outbound()
@@ -183,7 +211,7 @@ final class HandlerBenchmark {
 						.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(100)))
 						.receive()
 						.asString()
-						.concatMap((line) -> Mono.fromCallable(() -> benchmark.find(line)).subscribeOn(scheduler))));
+						.concatMap((line) -> Mono.fromCallable(() -> find(database, line)).subscribeOn(scheduler))));
 			}
 		};
 
@@ -193,7 +221,7 @@ final class HandlerBenchmark {
 			this.title = title;
 		}
 
-		abstract CallosumServer.Builder handle(CallosumServer.Builder builder, HandlerBenchmark benchmark,
+		abstract CallosumServer.Builder handle(CallosumServer.Builder builder, DataSource database,
 				ExecutorService threads);
 
 		private static void write(OutputStream out, String answer) {
