@@ -289,6 +289,28 @@ class ListenerFailureTests {
 	}
 
 	@Test
+	void aFailureOfAHandlerDoesNotHideAnotherOneFromTheLog() {
+		AtomicInteger calls = new AtomicInteger();
+		try (TestServer server = create(
+				(builder) -> builder.connectionHandler((connection) -> switch (calls.getAndIncrement()) {
+					case 0, 1 -> Mono.error(new IllegalStateException("first bug"));
+					case 2 -> Mono.error(new IllegalStateException("second bug"));
+					default -> throw new IllegalArgumentException("third bug");
+				}))
+			.start()) {
+			for (int i = 0; i < 5; i++) {
+				assertThat(server.connect().readAll()).asString().isEqualTo("0\r\n");
+				TestServer.await("end", () -> assertThat(server.server().connections()).isEmpty());
+			}
+			server.server().stop();
+			assertThat(server.warnings()).hasSize(3)
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("first bug"))
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("second bug"))
+				.satisfiesOnlyOnce((line) -> assertThat(line).contains("third bug"));
+		}
+	}
+
+	@Test
 	void anAllocatorThatThrowsOnReleaseIsReportedAndTheConnectionEnds() {
 		IllegalStateException cause = new IllegalStateException("not mine");
 		AtomicInteger next = new AtomicInteger();
