@@ -17,6 +17,7 @@
 package io.callosum.transport;
 
 import java.io.IOException;
+import java.net.SocketException;
 import java.nio.channels.ClosedChannelException;
 
 import javax.net.ssl.SSLException;
@@ -27,7 +28,6 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslClosedEngineException;
-import org.jspecify.annotations.Nullable;
 import reactor.netty.channel.AbortedException;
 
 /**
@@ -60,7 +60,7 @@ public final class Disconnects {
 				default -> false;
 			};
 		}
-		return isFromNioSocket(error) || hasWordsOfPeerGone(error.getMessage());
+		return isFromNioSocket(error);
 	}
 
 	/**
@@ -68,7 +68,8 @@ public final class Disconnects {
 	 * is of no more use, and the exception says more in the language of the system only.
 	 */
 	private static boolean isFromNioSocket(Throwable error) {
-		for (StackTraceElement element : error.getStackTrace()) {
+		StackTraceElement[] stackTrace = error.getStackTrace();
+		for (StackTraceElement element : stackTrace) {
 			if (!element.getClassName().startsWith("sun.nio.ch.")) {
 				return false;
 			}
@@ -76,15 +77,9 @@ public final class Disconnects {
 				return true;
 			}
 		}
-		return false;
-	}
-
-	/**
-	 * For an exception without a stack trace, or that a codec has made anew.
-	 */
-	private static boolean hasWordsOfPeerGone(@Nullable String message) {
-		return message != null && (message.contains("Connection reset") || message.contains("Broken pipe")
-				|| message.contains("timed out") || message.contains("No route"));
+		// Java may be told to leave stack traces out
+		return stackTrace.length == 0
+				&& (error.getClass() == IOException.class || error.getClass() == SocketException.class);
 	}
 
 	/**

@@ -16,7 +16,6 @@
 
 package io.callosum.server;
 
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -64,6 +63,8 @@ import reactor.netty.NettyInbound;
 import reactor.netty.tcp.TcpServer;
 
 import org.springframework.util.unit.DataSize;
+
+import io.callosum.transport.SocketErrors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
@@ -270,7 +271,7 @@ class InboundBytesTests {
 					public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
 						if (message instanceof ByteBuf buffer && buffer.readableBytes() == 1) {
 							buffer.release();
-							promise.tryFailure(new IOException("Connection reset by peer"));
+							promise.tryFailure(SocketErrors.reset());
 							channel.unsafe().close(channel.unsafe().voidPromise());
 						}
 						else {

@@ -37,6 +37,8 @@ import io.netty.channel.DefaultChannelConfig;
 import io.netty.channel.EventLoop;
 import io.netty.channel.socket.DuplexChannel;
 
+import io.callosum.transport.SocketErrors;
+
 /**
  * The server's end of a connection whose peer is a test, with the manners of a socket on
  * NIO: what the peer does is noticed only while a read is pending.
@@ -126,7 +128,7 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	 * The next write fails.
 	 */
 	void breakDown() {
-		this.failure = new IOException("Broken pipe");
+		this.failure = SocketErrors.reset();
 	}
 
 	/**
@@ -180,7 +182,7 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 		}
 		if (this.peerReset) {
 			this.readPending = false;
-			pipeline().fireExceptionCaught(new IOException("Connection reset by peer"));
+			pipeline().fireExceptionCaught(SocketErrors.reset());
 			unsafe().close(voidPromise());
 		}
 		else if (!this.incoming.isEmpty()) {

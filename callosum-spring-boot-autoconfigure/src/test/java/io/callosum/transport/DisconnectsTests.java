@@ -16,6 +16,7 @@
 
 package io.callosum.transport;
 
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -48,7 +49,7 @@ import static org.mockito.Mockito.mock;
  */
 class DisconnectsTests {
 
-	private static final String WORDS = "Das geht nicht";
+	private static final String WORDS = SocketErrors.reset().getMessage();
 
 	@ParameterizedTest
 	@CsvSource({ "104, true", "32, true", "103, true", "110, true", "113, true", "101, true", "12, false",
@@ -93,9 +94,21 @@ class DisconnectsTests {
 	}
 
 	@Test
-	void theWordsTellWhereNothingElseDoes() {
-		assertThat(Disconnects.isPeerGone(new SocketException("Connection reset"))).isTrue();
-		assertThat(Disconnects.isPeerGone(new IOException("Broken pipe"))).isTrue();
+	void theWordsTellNothing() {
+		assertThat(Disconnects.isPeerGone(new SocketException("Connection reset"))).isFalse();
+		assertThat(Disconnects.isPeerGone(new IOException("Broken pipe"))).isFalse();
+	}
+
+	@Test
+	void theTypeTellsWhereJavaLeavesStackTracesOut() {
+		assertThat(Disconnects.isPeerGone(withoutStackTrace(new IOException(WORDS)))).isTrue();
+		assertThat(Disconnects.isPeerGone(withoutStackTrace(new SocketException(WORDS)))).isTrue();
+		assertThat(Disconnects.isPeerGone(withoutStackTrace(new FileNotFoundException(WORDS)))).isFalse();
+	}
+
+	private static IOException withoutStackTrace(IOException error) {
+		error.setStackTrace(new StackTraceElement[0]);
+		return error;
 	}
 
 	/**
@@ -109,7 +122,7 @@ class DisconnectsTests {
 	}
 
 	private static IOException translated(IOException error) {
-		IOException translated = new IOException(WORDS);
+		IOException translated = SocketErrors.reset();
 		translated.setStackTrace(error.getStackTrace());
 		return translated;
 	}
