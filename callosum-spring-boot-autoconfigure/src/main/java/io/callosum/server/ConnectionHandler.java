@@ -30,8 +30,9 @@ public interface ConnectionHandler {
 
 	/**
 	 * Handle a connection. Called once for each connection, on the thread of its
-	 * listeners, after those of {@link ConnectionEvent} have returned. Not called if the
-	 * connection is already gone.
+	 * listeners, after those of {@link ConnectionEvent} have returned. Not called if this
+	 * side has closed the connection by then, or if the peer has left without having sent
+	 * anything.
 	 * <ul>
 	 * <li>When the returned publisher completes, everything written is flushed and the
 	 * output is shut down. Anything that the peer still sends is discarded for at most

@@ -47,16 +47,20 @@ final class ConnectionOutbound implements NettyOutbound {
 
 	private final ChannelOwner owner;
 
+	private final Supplier<Connection> connection;
+
 	private final Supplier<@Nullable Completion> completion;
 
 	/**
 	 * Create a new instance.
 	 * @param owner the connection
+	 * @param connection returns what codecs are added to
 	 * @param completion returns what goes on when the peer has left, {@code null} before
 	 * that and where nothing does
 	 */
-	ConnectionOutbound(ChannelOwner owner, Supplier<@Nullable Completion> completion) {
+	ConnectionOutbound(ChannelOwner owner, Supplier<Connection> connection, Supplier<@Nullable Completion> completion) {
 		this.owner = owner;
+		this.connection = connection;
 		this.completion = completion;
 	}
 
@@ -105,7 +109,7 @@ final class ConnectionOutbound implements NettyOutbound {
 
 	@Override
 	public NettyOutbound withConnection(Consumer<? super Connection> withConnection) {
-		withConnection.accept(this.owner.operations());
+		withConnection.accept(this.connection.get());
 		return this;
 	}
 

@@ -179,7 +179,7 @@ final class LeasedConnection implements CallosumConnection {
 	@Override
 	public NettyOutbound outbound() {
 		checkSlotLineIssued();
-		return new ConnectionOutbound(this.owner, this::completion);
+		return new ConnectionOutbound(this.owner, this.owner.readAhead()::connection, this::completion);
 	}
 
 	@Override
@@ -397,7 +397,7 @@ final class LeasedConnection implements CallosumConnection {
 
 		@Override
 		public NettyInbound withConnection(Consumer<? super Connection> withConnection) {
-			withConnection.accept(LeasedConnection.this.owner.operations());
+			withConnection.accept(LeasedConnection.this.owner.readAhead().connection());
 			return this;
 		}
 

@@ -234,12 +234,13 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Return whether the handler may be called. When the peer has left meanwhile, codecs
-	 * would come too late, which code that reads a stream does not have.
+	 * Return whether the handler may be called. When the peer has left meanwhile, it
+	 * still is for what the peer has sent.
 	 */
 	private boolean mayBegin() {
 		EndReason reason = reason();
-		return reason == null || (reason.isOfPeer() && server().settings().blockingHandler != null);
+		return reason == null || (reason.isOfPeer()
+				&& (server().settings().blockingHandler != null || readAhead().bytesReceived() > 0));
 	}
 
 	private void handlerCompleted() {
@@ -345,7 +346,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 			connection.peerHasLeft(server().settings().completionTimeout,
 					server().settings().hasHandler() ? () -> this.serial.execute(this::completionTimedOut) : null);
 		}
-		readAhead().gather();
+		readAhead().closed();
 		this.serial.execute(this::ended);
 	}
 

@@ -21,6 +21,7 @@ import java.util.concurrent.RejectedExecutionException;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufHolder;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
 import io.netty.util.ReferenceCountUtil;
 import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
@@ -84,6 +85,12 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	private boolean draining;
 
 	/**
+	 * Whether it was claimed on another thread than the event loop, so that codecs may
+	 * still be on their way when the connection ends.
+	 */
+	private final boolean claimedElsewhere;
+
+	/**
 	 * Create a new relay.
 	 * @param owner the owner of the channel
 	 * @param readAhead the handler of the channel that holds what was read ahead
@@ -91,6 +98,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	public InboundRelay(ChannelOwner owner, ReadAheadHandler readAhead) {
 		this.owner = owner;
 		this.readAhead = readAhead;
+		this.claimedElsewhere = !owner.channel().eventLoop().inEventLoop();
 	}
 
 	/**
@@ -99,13 +107,13 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	public void start() {
 		assert isOnLoopOrAfter();
 		this.readAhead.claimedBy(this);
-		if (this.owner.channel().isActive() && !this.owner.channel().eventLoop().isShutdown()) {
-			this.owner.channel()
-				.pipeline()
+		Channel channel = this.owner.channel();
+		if (channel.pipeline().get(NettyPipeline.ReactiveBridge) != null && !channel.eventLoop().isShutdown()) {
+			channel.pipeline()
 				.addBefore(NettyPipeline.ReactiveBridge, CodecFailureHandler.NAME,
 						new CodecFailureHandler(this.readAhead));
 			this.owner.operations().receiveObject().subscribe(this);
-			if (this.owner.isEnding()) {
+			if (this.owner.isEnding() && channel.isActive()) {
 				// As when a drain waits for what was written to leave
 				complete();
 			}
@@ -144,6 +152,9 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 				if (this.prefetch == 0) {
 					this.prefetch = Math.min(n, Queues.SMALL_BUFFER_SIZE);
 				}
+				if (this.readAhead.isClosed()) {
+					gatherRest();
+				}
 				if (this.rest != null) {
 					drain();
 				}
@@ -163,6 +174,10 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 			}
 			if (this.rest != null) {
 				this.rest.release();
+			}
+			LateCodecs codecs = this.readAhead.lateCodecs();
+			if (codecs != null) {
+				codecs.close();
 			}
 			this.readAhead.discard();
 			this.owner.inboundDelivered();
@@ -268,8 +283,28 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	/**
 	 * Take over all that has been read: the connection ends, and its subscriber may not
 	 * have asked for everything yet. Event loop, or after it.
+	 * @return {@code false} if that has to wait for codecs that are on their way
 	 */
-	void gather() {
+	boolean gather() {
+		if (gathersLate()) {
+			return false;
+		}
+		gatherRest();
+		return true;
+	}
+
+	/**
+	 * Return whether this waits for codecs, until Netty is about to empty the pipeline.
+	 */
+	boolean gathersLate() {
+		return this.claimedElsewhere && this.prefetch == 0 && this.rest == null && isReceiving()
+				&& !this.owner.channel().eventLoop().isShutdown();
+	}
+
+	/**
+	 * Take over all that has been read, whatever codecs there are.
+	 */
+	void gatherRest() {
 		assert isOnLoopOrAfter();
 		if (this.rest == null && isReceiving() && this.upstream != null) {
 			createRest();
@@ -285,7 +320,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	public boolean complete() {
 		assert isOnLoopOrAfter();
 		if (isReceiving() && this.upstream != null) {
-			gather();
+			gatherRest();
 			this.upstreamDone = true;
 			cancelUpstream(this.upstream);
 			this.readAhead.discard();
@@ -335,8 +370,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 		finally {
 			this.draining = false;
 		}
-		if (this.downstream != null && this.upstreamDone && !this.downstreamDone
-				&& (this.rest == null || this.rest.isEmpty())) {
+		if (this.downstream != null && this.upstreamDone && !this.downstreamDone && !hasRest()) {
 			this.downstreamDone = true;
 			this.owner.inboundDelivered();
 			if (this.error != null) {
@@ -362,7 +396,41 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	private @Nullable Object pollRest() {
-		return (this.rest != null) ? this.rest.poll() : null;
+		if (this.rest == null || !hasRest()) {
+			return null;
+		}
+		LateCodecs codecs = this.readAhead.lateCodecs();
+		Object decoded = (codecs != null) ? codecs.poll() : null;
+		return (decoded != null) ? decoded : this.rest.poll();
+	}
+
+	/**
+	 * Return whether anything is left to deliver, once codecs that came late have decoded
+	 * it.
+	 */
+	private boolean hasRest() {
+		HeldMessages rest = this.rest;
+		LateCodecs codecs = this.readAhead.lateCodecs();
+		if (rest == null || codecs == null) {
+			return rest != null && !rest.isEmpty();
+		}
+		while (codecs.isEmpty() && codecs.failure() == null) {
+			Object message = rest.poll();
+			if (message != null) {
+				codecs.decode(message);
+			}
+			else if (this.upstreamDone && codecs.isOpen()) {
+				codecs.close();
+			}
+			else {
+				return false;
+			}
+		}
+		if (codecs.isEmpty()) {
+			this.error = codecs.failure();
+			rest.release();
+		}
+		return !codecs.isEmpty();
 	}
 
 	/**

@@ -25,6 +25,7 @@ import io.netty.channel.RecvByteBufAllocator;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
+import reactor.netty.Connection;
 
 /**
  * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
@@ -61,6 +62,17 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	private @Nullable InboundRelay relay;
 
 	private @Nullable Throwable failure;
+
+	/**
+	 * What adds codecs on other threads, {@code null} until there is any. Guarded by
+	 * this.
+	 */
+	private @Nullable CodecConnection codecs;
+
+	/**
+	 * Whether the channel is closed. Written with this locked.
+	 */
+	private volatile boolean closed;
 
 	/**
 	 * Create a new handler.
@@ -164,21 +176,78 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		}
 		this.owner.failing(cause);
 		this.failure = cause;
-		if (this.relay != null && isReceiving()) {
-			this.relay.gather();
+		if (this.relay != null && isReceiving() && this.relay.gather()) {
 			ctx.fireExceptionCaught(cause);
 		}
 		ctx.close();
 	}
 
 	/**
-	 * The connection has ended: keep what its owner has not asked for yet.
+	 * The pipeline is about to be emptied, and every codec that was added to it before is
+	 * ready.
 	 */
-	public void gather() {
+	@Override
+	public void channelInactive(ChannelHandlerContext ctx) {
+		if (this.relay != null) {
+			this.relay.gatherRest();
+			if (this.failure != null && isReceiving()) {
+				ctx.fireExceptionCaught(this.failure);
+			}
+		}
+		ctx.fireChannelInactive();
+		if (this.released) {
+			releaseHeld();
+		}
+	}
+
+	/**
+	 * The channel is closed: keep what its owner has not asked for yet.
+	 */
+	public void closed() {
 		assert isOnLoopOrAfter();
+		synchronized (this) {
+			this.closed = true;
+			if (this.codecs != null) {
+				this.codecs.close();
+			}
+		}
 		if (this.relay != null) {
 			this.relay.gather();
 		}
+	}
+
+	/**
+	 * Return what codecs for the bytes are added to. Any thread.
+	 * @return the connection
+	 */
+	public Connection connection() {
+		boolean onLoop = this.owner.channel().eventLoop().inEventLoop();
+		synchronized (this) {
+			if (onLoop && !this.closed) {
+				return this.owner.operations();
+			}
+			if (this.codecs == null) {
+				this.codecs = new CodecConnection(this.owner);
+				if (this.closed) {
+					this.codecs.close();
+				}
+			}
+			return this.codecs;
+		}
+	}
+
+	/**
+	 * Return the codecs that have come after the end, {@code null} while there are none.
+	 */
+	synchronized @Nullable LateCodecs lateCodecs() {
+		return (this.codecs != null) ? this.codecs.lateCodecs() : null;
+	}
+
+	/**
+	 * Return whether the channel is closed, so that codecs come late.
+	 */
+	boolean isClosed() {
+		return this.closed;
 	}
 
 	/**
@@ -274,7 +343,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	public void release() {
 		Channels.runOrAfter(this.owner.channel(), () -> {
 			this.released = true;
-			if (!this.passing) {
+			if (!this.passing && (this.relay == null || !this.relay.gathersLate())) {
 				releaseHeld();
 			}
 			if (this.relay != null) {

@@ -269,6 +269,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 			verify(++life.freeEvents == 1, event + " is the second");
 			verify(life.channel.written().isEmpty() || life.isClosed(), event + " while the connection is open");
 			checkReason(life, free.getReason());
+			boolean lost = this.setup.handler() && life.connectionEvents > 0 && !life.mustNotBeHandled && !life.handled
+					&& free.getReason().isOfPeer() && free.getConnection().bytesReceived() > 0;
+			verify(!lost, "the handler was not called for what the peer of " + life + " has sent");
 			life.reason = free.getReason();
 			life.closedAt = now();
 			changed(life.slot, Status.FREEING);

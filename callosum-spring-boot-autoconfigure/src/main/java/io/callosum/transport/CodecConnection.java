@@ -1,0 +1,119 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.transport;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelHandler;
+import org.jspecify.annotations.Nullable;
+import reactor.core.publisher.Mono;
+import reactor.netty.Connection;
+import reactor.netty.FutureMono;
+import reactor.netty.NettyInbound;
+import reactor.netty.NettyOutbound;
+
+/**
+ * The connection for code that adds codecs on another thread than its event loop, where
+ * the peer may leave at any time: they are added to the pipeline before Netty empties it,
+ * or else to {@link LateCodecs}.
+ */
+final class CodecConnection implements Connection {
+
+	private final ChannelOwner owner;
+
+	private boolean closed;
+
+	private @Nullable LateCodecs lateCodecs;
+
+	CodecConnection(ChannelOwner owner) {
+		this.owner = owner;
+	}
+
+	/**
+	 * Add codecs to the pipeline no more: the channel is closed.
+	 */
+	synchronized void close() {
+		this.closed = true;
+	}
+
+	/**
+	 * Return the codecs that have come after the end, {@code null} while there are none.
+	 */
+	synchronized @Nullable LateCodecs lateCodecs() {
+		return this.lateCodecs;
+	}
+
+	@Override
+	public synchronized Channel channel() {
+		if (!this.closed) {
+			return this.owner.channel();
+		}
+		if (this.lateCodecs == null) {
+			this.lateCodecs = new LateCodecs(this.owner.channel());
+		}
+		return this.lateCodecs;
+	}
+
+	@Override
+	public synchronized Connection addHandlerFirst(String name, ChannelHandler handler) {
+		return Connection.super.addHandlerFirst(name, handler);
+	}
+
+	@Override
+	public synchronized Connection addHandlerLast(String name, ChannelHandler handler) {
+		return Connection.super.addHandlerLast(name, handler);
+	}
+
+	@Override
+	public <T extends Connection> @Nullable T as(Class<T> type) {
+		return type.isInstance(this) ? type.cast(this) : this.owner.operations().as(type);
+	}
+
+	@Override
+	public NettyInbound inbound() {
+		return this.owner.operations().inbound();
+	}
+
+	@Override
+	public NettyOutbound outbound() {
+		return this.owner.operations().outbound();
+	}
+
+	@Override
+	public boolean isDisposed() {
+		return this.owner.operations().isDisposed();
+	}
+
+	@Override
+	public Mono<Void> onDispose() {
+		return this.owner.operations().onDispose();
+	}
+
+	/**
+	 * When this completes, Reactor Netty removes the codecs that were added.
+	 */
+	@Override
+	public Mono<Void> onTerminate() {
+		return FutureMono.from(channel().closeFuture());
+	}
+
+	@Override
+	public void dispose() {
+		this.owner.operations().dispose();
+		channel().close();
+	}
+
+}

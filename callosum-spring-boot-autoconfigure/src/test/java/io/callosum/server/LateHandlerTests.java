@@ -1,0 +1,331 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.server;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+
+import ch.qos.logback.classic.Level;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.handler.codec.LineBasedFrameDecoder;
+import io.netty.handler.codec.TooLongFrameException;
+import org.junit.jupiter.api.AutoClose;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import reactor.core.publisher.Mono;
+import reactor.netty.Connection;
+import reactor.netty.NettyInbound;
+import reactor.netty.tcp.TcpServer;
+
+import io.callosum.server.HandlerCompletionTests.Leave;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Tests that a handler that an executor runs gets what its peer has sent, although the
+ * peer has left before the handler subscribes to it.
+ *
+ * @author The Callosum authors
+ */
+@ParameterizedClass
+@EnumSource
+class LateHandlerTests {
+
+	private static final String SENT = IntStream.range(0, 20)
+		.mapToObj((line) -> "line " + line + "\n")
+		.collect(Collectors.joining());
+
+	private static final Duration LONG = Duration.ofHours(1);
+
+	@AutoClose("shutdownNow")
+	private final ExecutorService executor = Executors.newCachedThreadPool();
+
+	private final WireTap tap = new WireTap();
+
+	private final CountDownLatch reached = new CountDownLatch(1);
+
+	private final CountDownLatch left = new CountDownLatch(1);
+
+	private final List<String> received = new CopyOnWriteArrayList<>();
+
+	private final AtomicInteger errors = new AtomicInteger();
+
+	private final CountDownLatch over = new CountDownLatch(1);
+
+	@Parameter
+	Link link;
+
+	static Stream<Case> cases() {
+		return Stream.of(Moment.values())
+			.flatMap((moment) -> Stream.of(Leave.values())
+				.flatMap((leave) -> Stream.of(new Case(moment, leave, false), new Case(moment, leave, true))));
+	}
+
+	@ParameterizedTest
+	@MethodSource("cases")
+	void whatAPeerHasSentReachesAHandlerThatIsLate(Case given) {
+		try (TestServer server = create((connection) -> receive(connection, given.moment, given.lines))) {
+			sendAndLeave(server, given.moment, given.leave);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			if (given.lines) {
+				assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
+			}
+			else {
+				assertThat(String.join("", this.received)).isEqualTo(SENT);
+			}
+			assertThat(this.errors).hasValue((given.leave == Leave.RST) ? 1 : 0);
+			server.verifyNothingLeft();
+			assertThat(server.events().of(SlotFreeEvent.class)).singleElement()
+				.extracting(SlotFreeEvent::getReason)
+				.isEqualTo((given.leave == Leave.RST) ? EndReason.PEER_RESET : EndReason.PEER_CLOSED);
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
+		}
+	}
+
+	private Mono<Void> receive(CallosumConnection connection, Moment moment, boolean lines) {
+		pause(moment, Moment.CLAIM);
+		NettyInbound inbound = connection.inbound();
+		pause(moment, Moment.CODEC);
+		if (lines) {
+			inbound = inbound.withConnection(LateHandlerTests::decodeLines);
+		}
+		pause(moment, Moment.SUBSCRIPTION);
+		return inbound.receive()
+			.asString()
+			.doOnNext(this.received::add)
+			.onErrorComplete((error) -> error instanceof IOException && this.errors.incrementAndGet() > 0)
+			.doFinally((signal) -> this.over.countDown())
+			.then();
+	}
+
+	private static void decodeLines(Connection connection) {
+		connection.addHandlerLast(new LineBasedFrameDecoder(1024));
+	}
+
+	private void pause(Moment actual, Moment moment) {
+		if (actual == moment) {
+			this.reached.countDown();
+			TestThreads.await(this.left);
+		}
+	}
+
+	/**
+	 * Send lines, leave at a moment, and let the application go on when the connection is
+	 * closed.
+	 */
+	private void sendAndLeave(TestServer server, Moment moment, Leave leave) {
+		server.events().on(ConnectionEvent.class, (event) -> pause(moment, Moment.HANDLER));
+		server.start();
+		TestClient client = server.connect();
+		client.readSlot();
+		TestThreads.await(this.reached);
+		client.send(SENT);
+		TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
+			.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
+		leave.accept(client);
+		TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+		this.left.countDown();
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aCodecThatIsOnItsWayWhenThePeerLeavesDecodesWhatItHasSent(Leave leave) {
+		CountDownLatch reading = new CountDownLatch(1);
+		CountDownLatch subscribed = new CountDownLatch(1);
+		try (TestServer server = create((connection) -> (subscriber) -> {
+			NettyInbound inbound = connection.inbound();
+			this.reached.countDown();
+			TestThreads.await(reading);
+			inbound.withConnection(LateHandlerTests::decodeLines)
+				.receive()
+				.asString()
+				.doOnNext(this.received::add)
+				.onErrorComplete(IOException.class)
+				.doFinally((signal) -> this.over.countDown())
+				.then()
+				.subscribe(subscriber);
+			subscribed.countDown();
+		}, (builder) -> builder.customizer((tcpServer) -> holdReads(tcpServer, reading, subscribed)))) {
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			TestThreads.await(this.reached);
+			client.send(SENT);
+			leave.accept(client);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
+			server.verifyNothingLeft();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+		}
+	}
+
+	/**
+	 * Hold the event loop where it has read, once the handler is there, so that it sees
+	 * the end before anything that the handler does meanwhile.
+	 */
+	private TcpServer holdReads(TcpServer tcpServer, CountDownLatch reading, CountDownLatch go) {
+		return tcpServer.doOnChannelInit(
+				(observer, channel, address) -> channel.pipeline().addFirst(new ChannelInboundHandlerAdapter() {
+
+					@Override
+					public void channelRead(ChannelHandlerContext ctx, Object message) {
+						if (LateHandlerTests.this.reached.getCount() == 0) {
+							reading.countDown();
+							TestThreads.await(go);
+						}
+						ctx.fireChannelRead(message);
+					}
+
+				}));
+	}
+
+	@Test
+	void aHandlerThatIsLateMayAnswerAndItsAnswersAreDropped() {
+		try (TestServer server = create((connection) -> connection.outbound()
+			.sendString(connection.inbound()
+				.withConnection(LateHandlerTests::decodeLines)
+				.receive()
+				.asString()
+				.concatMap((line) -> Mono.fromCallable(() -> {
+					this.received.add(line);
+					return line + "\n";
+				})))
+			.then()
+			.doFinally((signal) -> this.over.countDown()))) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
+			server.verifyNothingLeft();
+			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
+			assertThat(server.warnings()).isEmpty();
+		}
+	}
+
+	@Test
+	void aCodecThatFailsFailsAHandlerThatIsLate() {
+		try (TestServer server = create((connection) -> connection.inbound()
+			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(3)))
+			.receive()
+			.then())) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
+				.satisfies((event) -> assertThat(event.getError()).isInstanceOf(TooLongFrameException.class)));
+			server.verifyNothingLeft();
+		}
+	}
+
+	@Test
+	void aHandlerIsNotCalledForAPeerThatHasLeftWithoutAWord() {
+		try (TestServer server = create((connection) -> {
+			this.over.countDown();
+			return connection.inbound().receive().then();
+		})) {
+			server.events().on(ConnectionEvent.class, (event) -> pause(Moment.HANDLER, Moment.HANDLER));
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			TestThreads.await(this.reached);
+			client.close();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			this.left.countDown();
+			server.verifyNothingLeft();
+			assertThat(this.over.getCount()).isOne();
+		}
+	}
+
+	@Test
+	void aHandlerThatIsLateAndNeverCompletesIsCancelledAtTheTimeout() {
+		try (TestServer server = create(
+				(connection) -> connection.inbound()
+					.withConnection(LateHandlerTests::decodeLines)
+					.receive()
+					.then(Mono.<Void>never())
+					.doOnCancel(this.over::countDown),
+				(builder) -> builder.completionTimeout(Duration.ofMillis(300)))) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the cancellation", () -> assertThat(this.over.getCount()).isZero());
+			server.verifyNothingLeft();
+			assertThat(server.warnings()).singleElement().asString().contains("callosum.server.completion-timeout");
+		}
+	}
+
+	@Test
+	void aGracefulStopWaitsForAHandlerThatIsLate() {
+		CompletableFuture<Void> work = new CompletableFuture<>();
+		try (TestServer server = create((connection) -> connection.inbound()
+			.withConnection(LateHandlerTests::decodeLines)
+			.receive()
+			.asString()
+			.doOnNext(this.received::add)
+			.doFinally((signal) -> this.over.countDown())
+			.then(Mono.fromFuture(work)))) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the lines", () -> assertThat(this.over.getCount()).isZero());
+			TestServer.await("the slot", () -> assertThat(server.slotsInUse()).isZero());
+			CompletableFuture<?> stop = CompletableFuture.runAsync(() -> server.server().stop(Duration.ofMinutes(1)),
+					this.executor);
+			TestServer.await("the drain", () -> assertThat(server.logged(Level.INFO))
+				.anyMatch((line) -> line.contains("Draining 1 connections")));
+			assertThat(stop).isNotDone();
+			work.complete(null);
+			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
+			assertThat(this.received).hasSize(20);
+		}
+	}
+
+	private TestServer create(ConnectionHandler handler) {
+		return create(handler, UnaryOperator.identity());
+	}
+
+	private TestServer create(ConnectionHandler handler, UnaryOperator<CallosumServer.Builder> customizer) {
+		return TestServer.create(this.link,
+				(builder) -> customizer.apply(builder.customizer(this.tap)
+					.completionTimeout(LONG)
+					.connectionHandler(handler)
+					.listenerExecutor(this.executor)));
+	}
+
+	/**
+	 * What comes next when the peer leaves.
+	 */
+	enum Moment {
+
+		HANDLER, CLAIM, CODEC, SUBSCRIPTION
+
+	}
+
+	record Case(Moment moment, Leave leave, boolean lines) {
+	}
+
+}
