@@ -108,7 +108,7 @@ record Settings(boolean quick, Path directory) {
 	 * Return for how many seconds an idle client is watched in each round.
 	 */
 	int exchangeIdleSeconds() {
-		return number("exchange-idle-seconds", 10, 5);
+		return number("exchange-idle-seconds", 10, 10);
 	}
 
 	/**
