@@ -98,7 +98,7 @@ class FleetBoard {
 		boolean changed = updateServers(next, servers);
 		changed |= updateBalance(next);
 		Settings settings = new Settings(poolSize, rolling, this.failed,
-				clients.stream().map(FleetClient::id).toList());
+				clients.stream().map(FleetClient::id).sorted().toList());
 		changed |= !settings.equals(this.settings);
 		this.settings = settings;
 		changed |= addEvents(next);

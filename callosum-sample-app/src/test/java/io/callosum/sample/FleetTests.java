@@ -208,6 +208,11 @@ class FleetTests {
 		awaitEven(10, 250);
 		assertThat(change("DELETE", "clients/7")).isEqualTo(204);
 		assertThat(change("DELETE", "clients/7")).isEqualTo(404);
+		await().until(() -> all().settings().clients().size() == 49);
+		assertThat(change("POST", "clients")).isEqualTo(204);
+		await().until(() -> all().settings().clients().size() == 50);
+		assertThat(all().settings().clients()).as("the clients, one of them new").isSorted();
+		assertThat(change("DELETE", "clients/7")).isEqualTo(204);
 		assertThat(change("PUT", "pool-size/2")).isEqualTo(204);
 		awaitEven(10, 98);
 		assertThat(change("PUT", "pool-size/0")).isEqualTo(400);
