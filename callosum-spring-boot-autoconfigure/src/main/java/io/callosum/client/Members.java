@@ -191,6 +191,18 @@ final class Members {
 	}
 
 	/**
+	 * Return whether an initializer has a member.
+	 */
+	boolean isInitializing() {
+		for (int i = 0; i < this.size; i++) {
+			if (this.members[i].state == Member.State.INITIALIZING) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	/**
 	 * Return whether anything is open to a server.
 	 */
 	boolean use(PoolServer server) {

@@ -268,6 +268,10 @@ final class Rover {
 		}
 		this.filled |= this.members.size() >= this.settings.poolSize();
 		if (!kept) {
+			if (this.servers.available() == this.servers.list().size() && !this.members.isInitializing()) {
+				// Nothing fails any more
+				this.lastFailure = null;
+			}
 			forgetIfUnused(server, now);
 		}
 		fill(now);

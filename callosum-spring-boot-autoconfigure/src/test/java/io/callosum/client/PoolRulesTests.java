@@ -727,6 +727,42 @@ class PoolRulesTests {
 	}
 
 	@Test
+	void anAcquireIsBlamedOnAServerThatCannotBeReachedUntilItIsFineAgain() {
+		SimulatedServer[] servers = servers(2);
+		servers[1].mode = Mode.REFUSING;
+		SimulatedClient client = new SimulatedClient(SimulatedClient.settings(1)).start(servers);
+		client.advance(Duration.ofMinutes(10));
+		SimulatedClient.SimulatedLease lease = client.acquire();
+		assertThat(failureOfAcquire(client)).hasCauseInstanceOf(Exception.class);
+		servers[1].mode = Mode.UP;
+		client.advance(Duration.ofMinutes(1));
+		assertThat(failureOfAcquire(client)).hasNoCause();
+		lease.release();
+		client.stopAndVerify();
+	}
+
+	@Test
+	void anAcquireIsBlamedOnAnInitializerThatFailedWhileTheNextOneRuns() {
+		SimulatedServer[] servers = servers(1);
+		SimulatedClient client = new SimulatedClient(SimulatedClient.settings(1));
+		client.initializes = true;
+		client.start(servers);
+		client.advance(MOMENT);
+		RuntimeException denied = new RuntimeException("denied");
+		servers[0].connections.get(0).close(CloseReason.INITIALIZER_FAILED, denied);
+		// Roving goes on meanwhile
+		client.advance(Duration.ofMinutes(1));
+		assertThat(failureOfAcquire(client)).hasCause(denied);
+		client.stopAndVerify();
+	}
+
+	private static LeaseUnavailableException failureOfAcquire(SimulatedClient client) {
+		SimulatedClient.SimulatedLease waiting = client.acquire(Duration.ofMillis(100));
+		client.advance(Duration.ofSeconds(1));
+		return waiting.failure;
+	}
+
+	@Test
 	void aServerThatCannotBeReachedIsNotEjected() {
 		SimulatedServer[] servers = servers(3);
 		servers[0].mode = Mode.REFUSING;
