@@ -384,7 +384,9 @@ final class LifeModel implements CallosumMetricsRecorder {
 	void cancelled(Life life) {
 		verify(life.isClosed(), "the handler of " + life + " is cancelled early");
 		boolean mayComplete = life.inbound && life.reason != null && life.reason.isOfPeer() && !this.closing;
-		verify(!mayComplete || (life.inboundEnds == 1 && now() - life.inboundEndedAt >= COMPLETION_TIMEOUT),
+		// One that does not ask for everything need not see the end
+		long since = (life.inboundEnds == 1) ? life.inboundEndedAt : life.acceptedAt;
+		verify(!mayComplete || ((life.inboundEnds == 1 || !life.demandsAll) && now() - since >= COMPLETION_TIMEOUT),
 				"the handler of " + life + " is cancelled although it may complete");
 		life.handlerCancelled = true;
 		if (mayComplete) {
