@@ -47,15 +47,15 @@ import io.callosum.transport.Channels;
 final class InboundPath {
 
 	/**
-	 * How many bytes are held before reading stops.
+	 * How many bytes of memory are held before reading stops.
 	 */
 	private static final int LIMIT = 64 * 1024;
 
 	/**
-	 * What a message counts for at least, so that a server that sends byte by byte cannot
-	 * fill the memory with small buffers.
+	 * What a message takes in addition to the memory of its buffer, so that a server that
+	 * sends byte by byte cannot fill the memory with small buffers.
 	 */
-	private static final int MESSAGE_COST = 64;
+	private static final int MESSAGE_COST = 160;
 
 	private final TcpConnection connection;
 
@@ -212,7 +212,7 @@ final class InboundPath {
 	}
 
 	private static int cost(Object message) {
-		return (message instanceof ByteBuf buffer) ? Math.max(buffer.readableBytes(), MESSAGE_COST) : MESSAGE_COST;
+		return MESSAGE_COST + ((message instanceof ByteBuf buffer) ? buffer.capacity() : 0);
 	}
 
 	/**

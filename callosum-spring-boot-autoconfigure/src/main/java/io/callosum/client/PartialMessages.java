@@ -75,7 +75,7 @@ final class PartialMessages {
 			}
 			between |= entry.getValue() == first;
 		}
-		return decoders.isEmpty() ? NONE : new PartialMessages(decoders);
+		return decoders.isEmpty() ? NONE : new PartialMessages(List.copyOf(decoders));
 	}
 
 	boolean exist() {
