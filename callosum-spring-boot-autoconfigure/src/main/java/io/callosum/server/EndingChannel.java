@@ -24,6 +24,7 @@ import java.util.function.Supplier;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelFutureListener;
+import io.netty.handler.codec.DecoderException;
 import org.jspecify.annotations.Nullable;
 
 import io.callosum.transport.ChannelOwner;
@@ -60,6 +61,13 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 
 	public ReadAheadHandler readAhead() {
 		return this.readAhead;
+	}
+
+	/**
+	 * Return the time of the clock that runs the timers of this connection.
+	 */
+	long nanoTime() {
+		return this.channel.eventLoop().ticker().nanoTime();
 	}
 
 	@Nullable EndReason reason() {
@@ -128,6 +136,11 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	 */
 	abstract void closed(EndReason reason);
 
+	/**
+	 * Report an error of this connection.
+	 */
+	abstract void report(ErrorKind kind, Throwable error);
+
 	public void closeByApplication() {
 		close(EndReason.APPLICATION_CLOSED);
 	}
@@ -135,9 +148,29 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	@Override
 	public void failing(Throwable cause) {
 		assert Channels.isOnLoopOrAfter(this.channel);
+		if (cause instanceof OutOfMemoryError && endBecauseOf(EndReason.OUT_OF_MEMORY)) {
+			report(ErrorKind.MEMORY, cause);
+		}
 		if (!(cause instanceof ClosedChannelException)) {
 			endBecauseOf(Disconnects.isPeerGone(cause) ? EndReason.PEER_RESET : EndReason.CONNECTION_FAILED);
 		}
+	}
+
+	@Override
+	public void handshakeFailed(Throwable error) {
+		assert Channels.isOnLoopOrAfter(this.channel);
+		Throwable cause = (error instanceof DecoderException && error.getCause() != null) ? error.getCause() : error;
+		if (cause instanceof OutOfMemoryError) {
+			failing(cause);
+		}
+		boolean peerGone = Disconnects.isPeerGone(cause);
+		// Netty reports a failure both as an event and as an exception
+		boolean first = endBecauseOf(peerGone ? EndReason.PEER_RESET : EndReason.CONNECTION_FAILED);
+		if (first && !peerGone && !Disconnects.isIllegalServerName(cause)) {
+			report(ErrorKind.HANDSHAKE, cause);
+		}
+		// Later, when Netty has sent the TLS alert
+		this.channel.eventLoop().execute(() -> close(EndReason.CONNECTION_FAILED));
 	}
 
 	@Override

@@ -48,9 +48,21 @@ final class HandlerSubscriber implements CoreSubscriber<Void> {
 	}
 
 	/**
+	 * Call the handler of the server.
+	 */
+	void begin(ServerSettings settings, LeasedConnection connection, UserCode userCode) {
+		if (settings.blockingHandler != null) {
+			execute(settings.blockingHandler, connection, userCode);
+		}
+		else if (settings.connectionHandler != null) {
+			subscribe(settings.connectionHandler, connection, userCode);
+		}
+	}
+
+	/**
 	 * Call a handler, and subscribe to its publisher.
 	 */
-	void subscribe(ConnectionHandler handler, LeasedConnection connection, UserCode userCode) {
+	private void subscribe(ConnectionHandler handler, LeasedConnection connection, UserCode userCode) {
 		connection.beginHandler();
 		Throwable error = userCode.call(connection.id(), () -> {
 			Publisher<Void> publisher = handler.handle(connection);
@@ -68,7 +80,7 @@ final class HandlerSubscriber implements CoreSubscriber<Void> {
 	 * Call a handler on a thread of its own, as soon as there is one. To cancel it
 	 * interrupts nobody: the streams of the connection end anyway.
 	 */
-	void execute(BlockingHandler handler, LeasedConnection connection, UserCode userCode) {
+	private void execute(BlockingHandler handler, LeasedConnection connection, UserCode userCode) {
 		Throwable error = userCode.call(() -> handler.execute(() -> call(handler, connection, userCode)));
 		if (error != null) {
 			onError(error);

@@ -23,7 +23,6 @@ import java.time.temporal.ChronoUnit;
 
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
-import io.netty.handler.codec.DecoderException;
 import org.jspecify.annotations.Nullable;
 import reactor.core.publisher.Mono;
 import reactor.netty.channel.ChannelOperations;
@@ -121,13 +120,6 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 		return Duration.ofNanos(nanoTime() - this.acceptedNanos);
 	}
 
-	/**
-	 * Return the time of the clock that runs the timers of this connection.
-	 */
-	long nanoTime() {
-		return channel().eventLoop().ticker().nanoTime();
-	}
-
 	private CallosumServer server() {
 		return this.open.server();
 	}
@@ -217,16 +209,10 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	private void handle(LeasedConnection connection) {
-		ServerSettings settings = server().settings();
 		HandlerSubscriber handling = new HandlerSubscriber(this::handlerCompleted, this::handlerFailed);
 		this.handling = handling;
 		long start = System.nanoTime();
-		if (settings.blockingHandler != null) {
-			handling.execute(settings.blockingHandler, connection, server().userCode());
-		}
-		else if (settings.connectionHandler != null) {
-			handling.subscribe(settings.connectionHandler, connection, server().userCode());
-		}
+		handling.begin(server().settings(), connection, server().userCode());
 		long held = UserCode.heldEventLoopSince(start);
 		if (held > 0) {
 			server().events().ownerHeldEventLoop(HANDLER, false, held);
@@ -258,11 +244,10 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 
 	private void handlerFailed(Throwable error) {
 		// What has ended the connection closes it, and knows why. If nothing has, the
-		// error
-		// may be about another connection, such as one to a database
+		// error may be about another connection, such as one to a database
 		if (!isEnding() || !(Disconnects.isPeerGone(error) || Disconnects.isUseAfterClose(error))) {
 			close(EndReason.HANDLER_FAILED);
-			server().events().report(ErrorKind.HANDLER, error, id());
+			report(ErrorKind.HANDLER, error);
 		}
 		handlerEnded();
 	}
@@ -310,28 +295,8 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	@Override
-	public void failing(Throwable cause) {
-		if (cause instanceof OutOfMemoryError && endBecauseOf(EndReason.OUT_OF_MEMORY)) {
-			server().events().report(ErrorKind.MEMORY, cause, id());
-		}
-		super.failing(cause);
-	}
-
-	@Override
-	public void handshakeFailed(Throwable error) {
-		assert Channels.isOnLoopOrAfter(channel());
-		Throwable cause = (error instanceof DecoderException && error.getCause() != null) ? error.getCause() : error;
-		if (cause instanceof OutOfMemoryError) {
-			failing(cause);
-		}
-		boolean peerGone = Disconnects.isPeerGone(cause);
-		// Netty reports a failure both as an event and as an exception
-		boolean first = endBecauseOf(peerGone ? EndReason.PEER_RESET : EndReason.CONNECTION_FAILED);
-		if (first && !peerGone && !Disconnects.isIllegalServerName(cause)) {
-			server().events().report(ErrorKind.HANDSHAKE, cause, id());
-		}
-		// Later, when Netty has sent the TLS alert
-		channel().eventLoop().execute(() -> close(EndReason.CONNECTION_FAILED));
+	void report(ErrorKind kind, Throwable error) {
+		server().events().report(kind, error, id());
 	}
 
 	@Override
@@ -418,7 +383,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 		this.handling = null;
 		Throwable error = (handling != null) ? handling.cancel(server().userCode()) : null;
 		if (error != null) {
-			server().events().report(ErrorKind.HANDLER, error, id());
+			report(ErrorKind.HANDLER, error);
 		}
 		LeasedConnection connection = leasedConnection();
 		if (connection != null) {

@@ -16,7 +16,10 @@
 
 package io.callosum.server;
 
+import java.io.IOException;
 import java.lang.reflect.Method;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
@@ -24,6 +27,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -35,6 +39,7 @@ import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
 import com.tngtech.archunit.lang.ArchRule;
 import org.jspecify.annotations.NullMarked;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -178,6 +183,19 @@ class ArchitectureTests {
 				.anyMatch((used) -> !used.equals(type) && reachable(uses, used).contains(type)))
 			.toList();
 		assertThat(knot).hasSizeLessThanOrEqualTo(15);
+	}
+
+	@Test
+	void noClassIsTooLongToRead() throws IOException {
+		// With all their setters and what each of them promises
+		Set<String> withSetters = Set.of("CallosumServer.java", "CallosumServerProperties.java", "CallosumClient.java");
+		try (Stream<Path> files = Files.walk(Path.of("src/main/java"))) {
+			List<Path> sources = files.filter((file) -> file.toString().endsWith(".java")).toList();
+			assertThat(sources).isNotEmpty().allSatisfy((file) -> {
+				boolean setters = withSetters.contains(file.getFileName().toString());
+				assertThat(Files.readAllLines(file)).as(file.toString()).hasSizeLessThanOrEqualTo(setters ? 600 : 500);
+			});
+		}
 	}
 
 	private static String topLevel(JavaClass type) {
