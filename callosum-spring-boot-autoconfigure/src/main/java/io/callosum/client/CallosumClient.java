@@ -82,7 +82,7 @@ public class CallosumClient {
 
 	/**
 	 * Start the client: it begins to dial. Does not wait for a connection. Does nothing
-	 * if the client is running. A stop that is under way still waits for its leases.
+	 * if the client is running. A stop in progress still waits for its leases.
 	 */
 	public void start() {
 		this.runs.start(this);
@@ -144,8 +144,8 @@ public class CallosumClient {
 	/**
 	 * Lease a connection for one answer. If the function's {@code Mono} completes, the
 	 * lease is released, and then the answer is emitted, so nothing that the caller does
-	 * can cost a connection. If it fails or is canceled, the lease is discarded. Nothing
-	 * is retried.
+	 * with the answer holds the connection. If it fails or is cancelled, the lease is
+	 * discarded. Nothing is retried.
 	 * <p>
 	 * If the connection ends before there is an answer, the exchange fails with
 	 * {@link ConnectionLostException}, even if the function fails with another error.
@@ -168,7 +168,7 @@ public class CallosumClient {
 
 	/**
 	 * Lease a connection for a stream. If the function's publisher completes, the lease
-	 * is released before the completion is signaled. If it fails or is canceled, also by
+	 * is released before the completion is signaled. If it fails or is cancelled, also by
 	 * operators such as {@code take}, the lease is discarded. Timeouts are those of
 	 * {@link #exchange}.
 	 * @param <T> the type of the elements
@@ -302,7 +302,7 @@ public class CallosumClient {
 		/**
 		 * Set where to look for servers. Replaces what was set before.
 		 * @param servers emits a complete list at each change; subscribed at each start.
-		 * An empty list, an error or the completion leaves the last list in force
+		 * After an empty list, an error or completion, the client keeps the last list
 		 * @return this builder
 		 */
 		public Builder servers(Publisher<? extends Collection<ServerAddress>> servers) {
@@ -380,7 +380,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set how long an acquire waits for a connection, for whatever reason.
+		 * Set the maximum time that an acquire waits for a connection.
 		 * @param acquireTimeout the timeout, more than 0; the default is 5 seconds
 		 * @return this builder
 		 */
@@ -390,7 +390,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set how many acquires may wait. More fail at once.
+		 * Set the maximum number of acquires that wait. Further acquires fail at once.
 		 * @param maxPendingAcquires the number, or 0 to never wait; the default is 1000
 		 * @return this builder
 		 */
@@ -412,13 +412,16 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set when a server that can be connected to, but fails then, is left alone. The
-		 * default is 3 failures, 1 second, 120 seconds and 50 percent.
-		 * @param failures how many failures in a row eject a server, 1 or more
-		 * @param minTime how long the first time, more than 0; 1.6 times as long each
-		 * further time
-		 * @param maxTime how long at most, at least {@code minTime}
-		 * @param maxPercent how many of the servers at once, 1 to 100; never the last one
+		 * Set when a server that accepts connections but fails afterwards is ejected: its
+		 * connections are closed, and no new ones are opened for a while. The default is
+		 * 3 failures, 1 second, 120 seconds and 50 percent.
+		 * @param failures the number of consecutive failures that eject a server, 1 or
+		 * more
+		 * @param minTime the duration of the first ejection, more than 0; each further
+		 * one lasts 1.6 times as long
+		 * @param maxTime the maximum duration, at least {@code minTime}
+		 * @param maxPercent the maximum percentage of servers that are ejected at the
+		 * same time, 1 to 100; the last one never is
 		 * @return this builder
 		 */
 		public Builder ejection(int failures, Duration minTime, Duration maxTime, int maxPercent) {
@@ -539,8 +542,8 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set TCP keep-alive, which finds out that a server has vanished while a
-		 * connection is idle. The default is 60 seconds, 10 seconds and 3.
+		 * Set TCP keep-alive, which detects that a server has vanished while a connection
+		 * is idle. The default is 60 seconds, 10 seconds and 3.
 		 * @param idle how long a connection is idle before the first probe, 1 second to 9
 		 * hours
 		 * @param interval the time between two probes, 1 second to 9 hours

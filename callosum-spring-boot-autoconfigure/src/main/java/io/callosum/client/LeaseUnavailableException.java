@@ -20,8 +20,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Thrown when no connection can be leased. The message describes the state of the pool,
- * and the cause is what failed when a connection was last dialled or initialized, if that
- * failed.
+ * and the cause is the failure of the last attempt to connect or to initialize a
+ * connection, if that attempt failed.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -34,7 +34,8 @@ public class LeaseUnavailableException extends RuntimeException {
 	 * Create a new exception.
 	 * @param reason why there is no lease
 	 * @param message the message
-	 * @param cause the last failure to dial or initialize a connection, or {@code null}
+	 * @param cause the failure of the last attempt to connect or to initialize a
+	 * connection, or {@code null}
 	 */
 	public LeaseUnavailableException(Reason reason, @Nullable String message, @Nullable Throwable cause) {
 		super(message, cause);
@@ -65,7 +66,7 @@ public class LeaseUnavailableException extends RuntimeException {
 		TOO_MANY_PENDING,
 
 		/**
-		 * The list of servers was empty until the timeout.
+		 * No server was known within the timeout.
 		 */
 		NO_SERVER,
 

@@ -29,10 +29,10 @@ import org.reactivestreams.Publisher;
 public interface ConnectionHandler {
 
 	/**
-	 * Handle a connection. Called once for each connection, on the thread of its
-	 * listeners, after those of {@link ConnectionEvent} have returned. Not called if this
-	 * side has closed the connection by then, or if the peer has left without having sent
-	 * anything.
+	 * Handle a connection. Called once for each connection, on the thread of the
+	 * connection's listeners, after the listeners of {@link ConnectionEvent} have
+	 * returned. Not called if the server has already closed the connection, or if the
+	 * peer has left without sending anything.
 	 * <ul>
 	 * <li>When the returned publisher completes, everything written is flushed and the
 	 * output is shut down. Anything that the peer still sends is discarded for at most
@@ -45,8 +45,9 @@ public interface ConnectionHandler {
 	 * dropped. The handler may take up to the
 	 * {@linkplain CallosumServer.Builder#completionTimeout completion timeout} after the
 	 * last delivery. Then the subscription is cancelled.
-	 * <li>When the connection is closed by this side first, or the peer leaves before the
-	 * bytes are claimed, the subscription is cancelled at once.
+	 * <li>When the server closes the connection first, or the peer leaves while the
+	 * handler has not claimed the bytes yet, the subscription is cancelled at once. A
+	 * handler that is called after the peer has left may claim them while it is called.
 	 * </ul>
 	 * @param connection the connection
 	 * @return a publisher whose completion ends the connection

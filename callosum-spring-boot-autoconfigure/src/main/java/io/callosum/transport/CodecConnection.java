@@ -38,8 +38,14 @@ final class CodecConnection implements Connection {
 
 	private @Nullable LateCodecs lateCodecs;
 
-	CodecConnection(ChannelOwner owner) {
+	/**
+	 * Create a new instance.
+	 * @param owner the owner of the channel
+	 * @param closed whether the channel is closed already
+	 */
+	CodecConnection(ChannelOwner owner, boolean closed) {
 		this.owner = owner;
+		this.closed = closed;
 	}
 
 	/**
@@ -75,6 +81,12 @@ final class CodecConnection implements Connection {
 	@Override
 	public synchronized Connection addHandlerLast(String name, ChannelHandler handler) {
 		return Connection.super.addHandlerLast(name, handler);
+	}
+
+	@Override
+	public synchronized Connection removeHandler(String name) {
+		// Netty has removed it, and nothing has to come late for that
+		return (this.closed && this.lateCodecs == null) ? this : Connection.super.removeHandler(name);
 	}
 
 	@Override

@@ -26,6 +26,7 @@ import javax.net.ssl.SSLProtocolException;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelPromise;
+import io.netty.channel.DefaultFileRegion;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslClosedEngineException;
 import reactor.netty.channel.AbortedException;
@@ -71,7 +72,8 @@ public final class Disconnects {
 		StackTraceElement[] stackTrace = error.getStackTrace();
 		for (StackTraceElement element : stackTrace) {
 			if (!element.getClassName().startsWith("sun.nio.ch.")) {
-				return false;
+				// The system copies a file to the socket
+				return element.getClassName().equals(DefaultFileRegion.class.getName());
 			}
 			if (element.getClassName().equals("sun.nio.ch.SocketChannelImpl")) {
 				return true;

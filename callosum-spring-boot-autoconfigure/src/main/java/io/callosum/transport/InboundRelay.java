@@ -115,7 +115,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 			this.owner.operations().receiveObject().subscribe(this);
 			if (this.owner.isEnding() && channel.isActive()) {
 				// As when a drain waits for what was written to leave
-				complete();
+				completeNow();
 			}
 		}
 		else {
@@ -177,7 +177,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 			}
 			LateCodecs codecs = this.readAhead.lateCodecs();
 			if (codecs != null) {
-				codecs.close();
+				codecs.release();
 			}
 			this.readAhead.discard();
 			this.owner.inboundDelivered();
@@ -297,8 +297,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	 * Return whether this waits for codecs, until Netty is about to empty the pipeline.
 	 */
 	boolean gathersLate() {
-		return this.claimedElsewhere && this.prefetch == 0 && this.rest == null && isReceiving()
-				&& !this.owner.channel().eventLoop().isShutdown();
+		return (this.claimedElsewhere || this.readAhead.hasCodecsFromElsewhere()) && this.prefetch == 0
+				&& this.rest == null && isReceiving() && !this.owner.channel().eventLoop().isShutdown();
 	}
 
 	/**
@@ -315,10 +315,14 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	/**
 	 * Complete as soon as all that has been read is delivered, and read no more. Event
 	 * loop, or after it.
-	 * @return {@code false} if the relay has not started yet
+	 * @return {@code false} if the relay has not started yet, or codecs are on their way
 	 */
 	public boolean complete() {
 		assert isOnLoopOrAfter();
+		return !gathersLate() && completeNow();
+	}
+
+	private boolean completeNow() {
 		if (isReceiving() && this.upstream != null) {
 			gatherRest();
 			this.upstreamDone = true;
@@ -358,7 +362,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 		this.draining = true;
 		try {
 			Object message;
-			while (this.downstream != null && this.demand > 0 && (message = pollRest()) != null) {
+			while (this.downstream != null && !this.downstreamDone && this.demand > 0
+					&& (message = pollRest()) != null) {
 				try {
 					emit(this.downstream, message);
 				}
@@ -428,6 +433,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 		}
 		if (codecs.isEmpty()) {
 			this.error = codecs.failure();
+			codecs.release();
 			rest.release();
 		}
 		return !codecs.isEmpty();

@@ -66,6 +66,18 @@ final class LateCodecs extends EmbeddedChannel {
 		}
 	}
 
+	/**
+	 * Decode no more, and forget what is decoded. Event loop of the connection, or after
+	 * it.
+	 */
+	void release() {
+		close();
+		Object message;
+		while ((message = this.decoded.poll()) != null) {
+			ReferenceCountUtil.release(message);
+		}
+	}
+
 	boolean isEmpty() {
 		return this.decoded.isEmpty();
 	}

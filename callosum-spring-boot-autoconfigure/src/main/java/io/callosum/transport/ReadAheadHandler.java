@@ -64,10 +64,15 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	private @Nullable Throwable failure;
 
 	/**
-	 * What adds codecs on other threads, {@code null} until there is any. Guarded by
-	 * this.
+	 * Whether the codecs know of the failure.
 	 */
-	private @Nullable CodecConnection codecs;
+	private boolean failureFired;
+
+	/**
+	 * What adds codecs on other threads, {@code null} until there is any. Written with
+	 * this locked.
+	 */
+	private volatile @Nullable CodecConnection codecs;
 
 	/**
 	 * Whether the channel is closed. Written with this locked.
@@ -177,6 +182,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		this.owner.failing(cause);
 		this.failure = cause;
 		if (this.relay != null && isReceiving() && this.relay.gather()) {
+			this.failureFired = true;
 			ctx.fireExceptionCaught(cause);
 		}
 		ctx.close();
@@ -190,7 +196,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	public void channelInactive(ChannelHandlerContext ctx) {
 		if (this.relay != null) {
 			this.relay.gatherRest();
-			if (this.failure != null && isReceiving()) {
+			if (this.failure != null && !this.failureFired && isReceiving()) {
 				ctx.fireExceptionCaught(this.failure);
 			}
 		}
@@ -205,11 +211,14 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	 */
 	public void closed() {
 		assert isOnLoopOrAfter();
+		CodecConnection codecs;
 		synchronized (this) {
 			this.closed = true;
-			if (this.codecs != null) {
-				this.codecs.close();
-			}
+			codecs = this.codecs;
+		}
+		// Not with this locked: what is added there may come back for its connection
+		if (codecs != null) {
+			codecs.close();
 		}
 		if (this.relay != null) {
 			this.relay.gather();
@@ -226,21 +235,28 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			if (onLoop && !this.closed) {
 				return this.owner.operations();
 			}
-			if (this.codecs == null) {
-				this.codecs = new CodecConnection(this.owner);
-				if (this.closed) {
-					this.codecs.close();
-				}
+			CodecConnection codecs = this.codecs;
+			if (codecs == null) {
+				codecs = new CodecConnection(this.owner, this.closed);
+				this.codecs = codecs;
 			}
-			return this.codecs;
+			return codecs;
 		}
+	}
+
+	/**
+	 * Return whether another thread than the event loop may be adding codecs.
+	 */
+	boolean hasCodecsFromElsewhere() {
+		return this.codecs != null;
 	}
 
 	/**
 	 * Return the codecs that have come after the end, {@code null} while there are none.
 	 */
-	synchronized @Nullable LateCodecs lateCodecs() {
-		return (this.codecs != null) ? this.codecs.lateCodecs() : null;
+	@Nullable LateCodecs lateCodecs() {
+		CodecConnection codecs = this.codecs;
+		return (codecs != null) ? codecs.lateCodecs() : null;
 	}
 
 	/**

@@ -233,6 +233,23 @@ class LateHandlerTests {
 	}
 
 	@Test
+	void aHandlerThatIsLateGetsNoMoreThanItAsksFor() {
+		try (TestServer server = create((connection) -> connection.inbound()
+			.withConnection(LateHandlerTests::decodeLines)
+			.receive()
+			.asString()
+			.doOnNext(this.received::add)
+			.next()
+			.doFinally((signal) -> this.over.countDown())
+			.then())) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			server.verifyNothingLeft();
+			assertThat(this.received).containsExactly("line 0");
+		}
+	}
+
+	@Test
 	void aCodecThatFailsFailsAHandlerThatIsLate() {
 		try (TestServer server = create((connection) -> connection.inbound()
 			.withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(3)))

@@ -27,13 +27,16 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 import javax.net.ssl.SSLException;
 
+import io.netty.channel.DefaultFileRegion;
 import io.netty.channel.unix.Errors.NativeIoException;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -74,6 +77,24 @@ class DisconnectsTests {
 			});
 			assertThat(Disconnects.isPeerGone(translated(read))).isTrue();
 			assertThat(Disconnects.isPeerGone(translated(write))).isTrue();
+		}
+	}
+
+	@Test
+	void theEndOfAConnectionToWhichAFileIsCopiedIsToo(@TempDir Path folder) throws IOException {
+		Path file = Files.write(folder.resolve("file"), new byte[4096]);
+		DefaultFileRegion region = new DefaultFileRegion(file.toFile(), 0, 4096);
+		try (ServerSocketChannel server = ServerSocketChannel.open()
+			.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)); SocketChannel accepted = reset(server)) {
+			IOException error = catchThrowableOfType(IOException.class, () -> {
+				for (int i = 0; i < 3; i++) {
+					region.transferTo(accepted, 0);
+				}
+			});
+			assertThat(Disconnects.isPeerGone(translated(error))).isTrue();
+		}
+		finally {
+			region.release();
 		}
 	}
 

@@ -25,6 +25,9 @@ import java.net.URI;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 import javax.net.ssl.SSLSocket;
@@ -128,7 +131,7 @@ class AttackIntegrationTests extends ApplicationFaults {
 		try (Peers unfinished = Peers.connect(this.server, Behavior.NONE, 4000)) {
 			unfinished.send(unfinishedClientHello(16_000, 15_000));
 			beside("first messages that do not end", this::verifyWebServerAnswers);
-			verifyEndsWhenTold();
+			verifyEndsWhenToldThoughAPeerDribbles();
 		}
 	}
 
@@ -196,6 +199,19 @@ class AttackIntegrationTests extends ApplicationFaults {
 				assertThat(socket.getInputStream().read()).isEqualTo(-1);
 				throw new IOException("closed");
 			}).isInstanceOf(IOException.class).isNotInstanceOf(SocketTimeoutException.class);
+		}
+	}
+
+	private void verifyEndsWhenToldThoughAPeerDribbles() {
+		ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
+		try (TestClient dribbling = new TestClient(this.server, TestTls.socket(null, "TLSv1.3"))) {
+			dribbling.readSlot();
+			// Ends with the first byte that cannot be sent any more
+			executor.scheduleWithFixedDelay(() -> dribbling.send("x"), 0, 100, TimeUnit.MILLISECONDS);
+			verifyEndsWhenTold();
+		}
+		finally {
+			executor.shutdownNow();
 		}
 	}
 
