@@ -124,7 +124,7 @@ async function perform(method, path) {
       setText(element('said'), (await response.text()).trim());
     }
   } catch {
-    setText(element('said'), 'The sample cannot be reached.');
+    setText(element('said'), 'The sample is not reachable.');
   }
 }
 

@@ -81,7 +81,7 @@ class FleetController {
 	@ModelAttribute
 	void checkThatTheFleetIsOn() {
 		if (!this.fleet.isAutoStartup()) {
-			throw new NoSuchElementException("The fleet is off; sample.fleet.enabled=true switches it on");
+			throw new NoSuchElementException("The fleet is disabled; set sample.fleet.enabled=true to enable it");
 		}
 	}
 

@@ -452,7 +452,7 @@ class FleetTests {
 						"Origin: http://localhost:" + other.httpPort(), "Content-Length: 0");
 				assertThat(response.status()).as(request).isEqualTo(404);
 				assertThat(response.body()).as(request)
-					.isEqualTo("The fleet is off; sample.fleet.enabled=true switches it on\n");
+					.isEqualTo("The fleet is disabled; set sample.fleet.enabled=true to enable it\n");
 			}
 			assertThat(other.request("GET /fleet.html", host).status()).isEqualTo(404);
 			assertThat(other.bean(FleetBoard.class).since(-1).servers()).isEmpty();
