@@ -68,8 +68,9 @@ class DevToolsIntegrationTests {
 	void aRestartClosesTheConnectionsOfAClientAndOpensNewOnes() throws Exception {
 		try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
 				Sample sample = new Sample("--callosum.client.servers=127.0.0.1:" + server.getLocalPort(),
-						"--callosum.client.pool-size=2", "--callosum.client.roving-interval=1h",
-						"--callosum.server.port=0")) {
+						"--callosum.client.pool-size=2", "--callosum.client.slot-timeout=1m",
+						// The first time may come at any moment of the interval
+						"--callosum.client.roving-interval=1000d", "--callosum.server.port=0")) {
 			server.setSoTimeout(120_000);
 			List<Socket> first = giveSlots(server);
 			sample.awaitStarts(1);

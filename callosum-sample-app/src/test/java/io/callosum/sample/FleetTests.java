@@ -378,24 +378,30 @@ class FleetTests {
 			.then();
 		CompletableFuture<Void> ended = end.toFuture();
 		await().until(() -> !pictures.isEmpty());
+		int shown = pictures.size();
 		this.sample.bean(UpdateStream.class).closing();
 		ended.get(30, TimeUnit.SECONDS);
-		assertThat(pictures).hasSizeLessThan(10);
+		assertThat(pictures).hasSizeLessThan(shown + 9);
 	}
 
-	/**
-	 * The time on processors, not the time that passes, so other processes make little
-	 * difference. Much of it is what a JVM needs to warm up, and to track each buffer.
-	 */
 	@Test
 	void atRestTheFleetTakesLittleOfAProcessor() {
 		awaitEven(3, 60);
+		// On a slow machine, it takes the JVM longer to warm up
+		await().pollDelay(Duration.ZERO).untilAsserted(() -> assertThat(processorShare()).isLessThan(0.15));
+	}
+
+	/**
+	 * Return the share of a processor that this process takes in the next ten seconds:
+	 * the time on processors, not the time that passes, so other processes make little
+	 * difference. Much of it is what a JVM needs to warm up, and to track each buffer.
+	 */
+	private static double processorShare() {
 		OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 		long start = System.nanoTime();
 		long before = system.getProcessCpuTime();
 		await().pollDelay(Duration.ofSeconds(10)).until(() -> true);
-		double share = (double) (system.getProcessCpuTime() - before) / (System.nanoTime() - start);
-		assertThat(share).isLessThan(0.15);
+		return (double) (system.getProcessCpuTime() - before) / (System.nanoTime() - start);
 	}
 
 	@Test

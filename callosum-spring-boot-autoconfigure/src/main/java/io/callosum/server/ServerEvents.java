@@ -123,13 +123,24 @@ final class ServerEvents {
 	}
 
 	private void heldEventLoop(String kind, long nanos, ThrottledLog log, String who, String remedy) {
-		long now = System.nanoTime();
-		long first = this.firstHeld.computeIfAbsent(kind, (absent) -> now);
-		// What began before that waited for the same classes on another event loop
-		if (nanos > MAX_CLASS_LOADING_NANOS || now - nanos - first > 0) {
+		if (!mayHaveLoadedClasses(kind, nanos, System.nanoTime())) {
 			log.log(who + " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
 					+ " ms, and so all of its connections. " + remedy, null);
 		}
+	}
+
+	/**
+	 * Return whether what has held an event loop may have waited for classes to be
+	 * loaded.
+	 * @param kind what has held it
+	 * @param nanos the time in nanoseconds
+	 * @param now when that was over, in terms of {@link System#nanoTime()}
+	 * @return {@code true} the first time, unless that took longer than classes do
+	 */
+	boolean mayHaveLoadedClasses(String kind, long nanos, long now) {
+		long first = this.firstHeld.computeIfAbsent(kind, (absent) -> now);
+		// What began before that waited for the same classes on another event loop
+		return nanos <= MAX_CLASS_LOADING_NANOS && now - nanos - first <= 0;
 	}
 
 	/**

@@ -183,6 +183,7 @@ class ConnectionLifeTests {
 	void anAcquireFailsBecauseOfTheInitializerThatFailsEachTime() {
 		IllegalStateException denied = new IllegalStateException("denied");
 		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.error(denied)));
+		awaitFailure(client);
 		assertThat(failureOfAcquire(client)).isSameAs(denied);
 	}
 
@@ -194,12 +195,15 @@ class ConnectionLifeTests {
 			.initializer((lease) -> (calls.getAndIncrement() == 0) ? Mono.error(denied) : Mono.never()));
 		TestClientPool.await("the next one", () -> assertThat(calls).hasValue(2));
 		assertThat(failureOfAcquire(client)).isSameAs(denied);
+		// It would wait for the initializer
+		client.stop();
 	}
 
 	@Test
 	void anAcquireFailsBecauseTheServerClosesEachConnectionDuringTheInitializer() {
 		this.server.script((peer) -> peer.send("0\r\n").close());
 		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.never()));
+		awaitFailure(client);
 		assertThat(failureOfAcquire(client)).isInstanceOf(IOException.class);
 	}
 
@@ -211,6 +215,10 @@ class ConnectionLifeTests {
 		CallosumLease lease = client.acquire().block(TIMEOUT);
 		assertThat(failureOfAcquire(client)).isNull();
 		lease.release();
+	}
+
+	private void awaitFailure(CallosumClient client) {
+		TestClientPool.await("the first failure", () -> assertThat(this.clients.closed(client)).isNotEmpty());
 	}
 
 	private Throwable failureOfAcquire(CallosumClient client) {

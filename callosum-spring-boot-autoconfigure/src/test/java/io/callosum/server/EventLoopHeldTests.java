@@ -79,11 +79,22 @@ class EventLoopHeldTests {
 			events.ownerHeldEventLoop("A", false, LONG.toNanos());
 			events.ownerHeldEventLoop("A", true, LONG.toNanos());
 			events.ownerHeldEventLoop("B", true, LONG.toNanos());
-			// On another event loop, at the same time
-			events.ownerHeldEventLoop("B", true, Duration.ofSeconds(1).toNanos());
 			assertThat(server.logged(Level.WARN)).isEmpty();
 			events.ownerHeldEventLoop("B", true, 0);
 			assertThat(server.logged(Level.WARN)).singleElement().asString().contains("B held an event loop");
+		}
+	}
+
+	@Test
+	void whatHeldAnotherEventLoopAtTheSameTimeMayHaveWaitedForTheSameClasses() {
+		try (TestServer server = TestServer.create(this.transport)) {
+			ServerEvents events = server.server().events();
+			long start = System.nanoTime();
+			long second = Duration.ofSeconds(1).toNanos();
+			assertThat(events.mayHaveLoadedClasses("A", LONG.toNanos(), start + LONG.toNanos())).isTrue();
+			assertThat(events.mayHaveLoadedClasses("A", second, start + second)).isTrue();
+			assertThat(events.mayHaveLoadedClasses("A", second, start + second + LONG.toNanos() + 1)).isFalse();
+			assertThat(events.mayHaveLoadedClasses("B", second + 1, start)).isFalse();
 		}
 	}
 

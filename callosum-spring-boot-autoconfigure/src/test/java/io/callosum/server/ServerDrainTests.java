@@ -333,7 +333,7 @@ class ServerDrainTests {
 						.thenMany(Flux.interval(QUIET_PERIOD.dividedBy(10)))
 						.map(String::valueOf))
 					.then(),
-				UnaryOperator.identity())
+				(builder) -> builder.shutdownQuietPeriod(LONG))
 			.start()) {
 			server.connect().readSlot();
 			server.connect().readSlot();
