@@ -195,7 +195,7 @@ class ConnectionLifeTests {
 			.initializer((lease) -> (calls.getAndIncrement() == 0) ? Mono.error(denied) : Mono.never()));
 		TestClientPool.await("the next one", () -> assertThat(calls).hasValue(2));
 		assertThat(failureOfAcquire(client)).isSameAs(denied);
-		// It would wait for the initializer
+		// Otherwise the end of the test would wait for the initializer
 		client.stop();
 	}
 

@@ -333,7 +333,7 @@ class ServerDrainTests {
 						.thenMany(Flux.interval(QUIET_PERIOD.dividedBy(10)))
 						.map(String::valueOf))
 					.then(),
-				(builder) -> builder.shutdownQuietPeriod(LONG))
+				UnaryOperator.identity())
 			.start()) {
 			server.connect().readSlot();
 			server.connect().readSlot();
