@@ -47,6 +47,8 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	 */
 	private volatile @Nullable EndReason reason;
 
+	private volatile boolean closedByApplication;
+
 	private final ReadAheadHandler readAhead;
 
 	EndingChannel(Channel channel) {
@@ -142,7 +144,16 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	abstract void report(ErrorKind kind, Throwable error);
 
 	public void closeByApplication() {
+		this.closedByApplication = true;
 		close(EndReason.APPLICATION_CLOSED);
+	}
+
+	/**
+	 * Return whether the application has closed the connection, even if something else
+	 * had ended it before.
+	 */
+	boolean isClosedByApplication() {
+		return this.closedByApplication;
 	}
 
 	@Override

@@ -225,7 +225,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	 */
 	private boolean mayBegin() {
 		EndReason reason = reason();
-		return reason == null || (reason.isOfPeer()
+		return reason == null || (reason.isOfPeer() && !isClosedByApplication()
 				&& (server().settings().blockingHandler != null || readAhead().bytesReceived() > 0));
 	}
 

@@ -282,6 +282,31 @@ class LateHandlerTests {
 	}
 
 	@Test
+	void aHandlerIsNotCalledIfAListenerClosesTheConnectionOfAPeerThatHasLeft() {
+		try (TestServer server = create((connection) -> {
+			this.over.countDown();
+			return connection.inbound().receive().then();
+		})) {
+			server.events().on(ConnectionEvent.class, (event) -> {
+				pause(Moment.HANDLER, Moment.HANDLER);
+				event.getConnection().close();
+			});
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			TestThreads.await(this.reached);
+			client.send(SENT);
+			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
+				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
+			client.close();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			this.left.countDown();
+			server.verifyNothingLeft();
+			assertThat(this.over.getCount()).isOne();
+		}
+	}
+
+	@Test
 	void aHandlerThatIsLateAndNeverCompletesIsCancelledAtTheTimeout() {
 		try (TestServer server = create(
 				(connection) -> connection.inbound()
