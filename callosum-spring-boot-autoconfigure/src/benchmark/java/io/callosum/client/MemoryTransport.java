@@ -16,8 +16,6 @@
 
 package io.callosum.client;
 
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.util.Collection;
 import java.util.List;
@@ -26,8 +24,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.function.Supplier;
 
 import javax.net.ssl.SSLSession;
@@ -36,8 +34,6 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
-import reactor.netty.NettyInbound;
-import reactor.netty.NettyOutbound;
 
 /**
  * A network in memory, whose connections can do nothing but be leased and released.
@@ -138,9 +134,14 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 
 	}
 
-	private static final class MemoryLease extends AtomicBoolean implements PooledLease {
+	private static final class MemoryLease extends UnsupportedLease {
 
-		private final transient MemoryConnection connection;
+		private static final AtomicIntegerFieldUpdater<MemoryLease> RELEASED = AtomicIntegerFieldUpdater
+			.newUpdater(MemoryLease.class, "released");
+
+		private final MemoryConnection connection;
+
+		private volatile int released;
 
 		MemoryLease(MemoryConnection connection) {
 			this.connection = connection;
@@ -149,29 +150,14 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 		@Override
 		public void release() {
 			PoolMember member = this.connection.member;
-			if (compareAndSet(false, true) && member != null) {
+			if (RELEASED.compareAndSet(this, 0, 1) && member != null) {
 				member.released();
 			}
 		}
 
 		@Override
-		public void discard(@Nullable Throwable cause) {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public void close() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
 		public @Nullable ConnectionLostException lost() {
 			return null;
-		}
-
-		@Override
-		public boolean isUnanswered() {
-			throw new UnsupportedOperationException();
 		}
 
 		@Override
@@ -201,26 +187,6 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 		@Override
 		public Map<String, Object> attributes() {
 			return new ConcurrentHashMap<>();
-		}
-
-		@Override
-		public NettyInbound inbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public NettyOutbound outbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public InputStream inputStream() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public OutputStream outputStream() {
-			throw new UnsupportedOperationException();
 		}
 
 	}

@@ -16,14 +16,8 @@
 
 package io.callosum.client;
 
-import java.io.InputStream;
-import java.io.OutputStream;
-import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
-
-import javax.net.ssl.SSLSession;
 
 import io.callosum.simulation.Fleet;
 import io.callosum.simulation.Request;
@@ -32,8 +26,6 @@ import io.callosum.simulation.SimulatedConnection;
 import io.callosum.simulation.SimulatedServer;
 import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
-import reactor.netty.NettyInbound;
-import reactor.netty.NettyOutbound;
 
 /**
  * The production pool on the simulated network, and an application that exchanges one
@@ -55,6 +47,8 @@ final class SimulatedPool implements SimulatedClient {
 	private static final Exception NO_ANSWER = new QuietException("No slot line or no connection");
 
 	private static final Exception ERROR = new QuietException("The answer is an error");
+
+	private static final PooledLease NO_LEASE = new UnsupportedLease();
 
 	private final Fleet fleet;
 
@@ -244,7 +238,8 @@ final class SimulatedPool implements SimulatedClient {
 
 		@Override
 		public PooledLease lease() {
-			return NoLease.INSTANCE;
+			// The simulated application talks to the connection itself
+			return NO_LEASE;
 		}
 
 		@Override
@@ -314,90 +309,6 @@ final class SimulatedPool implements SimulatedClient {
 
 		QuietException(String message) {
 			super(message, null, false, false);
-		}
-
-	}
-
-	/**
-	 * The lease of the simulated application, which talks to the connection itself.
-	 */
-	private static final class NoLease implements PooledLease {
-
-		private static final NoLease INSTANCE = new NoLease();
-
-		@Override
-		public @Nullable ConnectionLostException lost() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public boolean isUnanswered() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public void onLost(Runnable task) {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public String connectionId() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public int slot() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public InetSocketAddress server() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public @Nullable SSLSession sslSession() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public Map<String, Object> attributes() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public NettyInbound inbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public NettyOutbound outbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public InputStream inputStream() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public OutputStream outputStream() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public void release() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public void discard(@Nullable Throwable cause) {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public void close() {
-			throw new UnsupportedOperationException();
 		}
 
 	}

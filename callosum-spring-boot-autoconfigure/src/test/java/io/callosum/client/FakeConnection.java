@@ -16,8 +16,6 @@
 
 package io.callosum.client;
 
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -26,8 +24,6 @@ import javax.net.ssl.SSLSession;
 
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
-import reactor.netty.NettyInbound;
-import reactor.netty.NettyOutbound;
 
 /**
  * A connection of a {@link FakeTransport}.
@@ -102,7 +98,7 @@ final class FakeConnection implements PooledConnection {
 		}
 	}
 
-	final class FakeLease implements PooledLease {
+	final class FakeLease extends UnsupportedLease {
 
 		final Sinks.One<String> answer = Sinks.one();
 
@@ -175,26 +171,6 @@ final class FakeConnection implements PooledConnection {
 		@Override
 		public Map<String, Object> attributes() {
 			return new ConcurrentHashMap<>();
-		}
-
-		@Override
-		public NettyInbound inbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public NettyOutbound outbound() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public InputStream inputStream() {
-			throw new UnsupportedOperationException();
-		}
-
-		@Override
-		public OutputStream outputStream() {
-			throw new UnsupportedOperationException();
 		}
 
 		@Override
