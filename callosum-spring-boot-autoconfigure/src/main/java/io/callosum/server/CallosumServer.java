@@ -95,17 +95,20 @@ public class CallosumServer {
 	public void start() {
 		Assert.state(!Schedulers.isInNonBlockingThread(),
 				"CallosumServer.start() blocks and must not be called on an event loop");
+		boolean inUserCode = this.userCode.isInUserCode();
 		ServerRun run;
 		boolean starting;
 		synchronized (this.lifecycleMonitor) {
 			ServerRun last = this.run.get();
-			while (last != null && last.isStopping() && !this.userCode.isInUserCode()) {
+			while (last != null && last.isStopping() && !inUserCode) {
 				ServerRun.awaitChange(this.lifecycleMonitor);
 				last = this.run.get();
 			}
-			starting = last == null || last.hasEnded();
+			// A stop may begin at any line. One that begins after the wait follows this
+			// start
+			starting = last == null || (inUserCode && last.hasEnded());
 			run = (starting || last == null) ? new ServerRun(this) : last;
-			Assert.state(starting || !run.isStopping(),
+			Assert.state(starting || !inUserCode || !run.isStopping(),
 					"The server is stopping; start it again in a listener of ServerStoppedEvent");
 			if (starting) {
 				this.userCode.keepThread(true);
