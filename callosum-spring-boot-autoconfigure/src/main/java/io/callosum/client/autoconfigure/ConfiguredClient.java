@@ -57,6 +57,8 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 
 	private static final ConfigurationPropertyName SERVICE = ConfigurationPropertyName.of(PREFIX + ".service");
 
+	private static final BindHandler NO_EMPTY_VALUES = new EmptyPropertyBindHandlerAdvisor().apply(BindHandler.DEFAULT);
+
 	/**
 	 * Return the clients that have an address.
 	 * @param environment the environment to bind
@@ -65,7 +67,7 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 	static Map<String, ConfiguredClient> findAll(Environment environment) {
 		Map<String, ConfiguredClient> clients = new LinkedHashMap<>();
 		Binder binder = Binder.get(environment);
-		if (binder.bind(ENABLED, Boolean.class).orElse(true)) {
+		if (binder.bind(ENABLED, Bindable.of(Boolean.class), NO_EMPTY_VALUES).orElse(true)) {
 			add(clients, new ConfiguredClient(DEFAULT_NAME, PREFIX, bind(binder, null)));
 			serviceNames(environment).forEach((name, property) -> add(clients,
 					new ConfiguredClient(name, property.toString(), bind(binder, property))));
@@ -115,12 +117,11 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 	private static ClientProperties bind(Binder binder, @Nullable ConfigurationPropertyName name) {
 		ClientProperties properties = new ClientProperties();
 		Bindable<ClientProperties> target = Bindable.ofInstance(properties);
-		BindHandler handler = new EmptyPropertyBindHandlerAdvisor().apply(BindHandler.DEFAULT);
-		binder.bind(PREFIX, target, handler);
+		binder.bind(PREFIX, target, NO_EMPTY_VALUES);
 		if (name != null) {
 			properties.setServers(new ArrayList<>());
 			properties.setServiceId(null);
-			binder.bind(name, target, handler);
+			binder.bind(name, target, NO_EMPTY_VALUES);
 		}
 		return properties;
 	}

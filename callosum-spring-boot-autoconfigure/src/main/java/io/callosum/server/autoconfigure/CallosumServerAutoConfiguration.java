@@ -22,7 +22,6 @@ import reactor.netty.tcp.TcpServer;
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.ConfigurableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
-import org.springframework.boot.autoconfigure.condition.ConditionalOnBooleanProperty;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnNotWebApplication;
@@ -36,6 +35,7 @@ import org.springframework.boot.ssl.SslBundles;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ConfigurableApplicationContext;
 import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Conditional;
 import org.springframework.context.annotation.Lazy;
 import org.springframework.context.annotation.Scope;
 import org.springframework.core.env.Environment;
@@ -60,7 +60,7 @@ import io.callosum.server.autoconfigure.CallosumServerProperties.Shutdown;
  */
 @AutoConfiguration(after = { SslAutoConfiguration.class, TaskExecutionAutoConfiguration.class })
 @ConditionalOnClass(TcpServer.class)
-@ConditionalOnBooleanProperty(name = "callosum.server.enabled", matchIfMissing = true)
+@Conditional(OnServerEnabledCondition.class)
 @EnableConfigurationProperties(CallosumServerProperties.class)
 public final class CallosumServerAutoConfiguration {
 

@@ -186,8 +186,9 @@ class ConfiguredClientTests {
 	}
 
 	@ParameterizedTest
-	@ValueSource(strings = { "callosum.client.servers", "callosum.client.max-age", "callosum.client.ssl.bundle",
-			"callosum.client.service.orders.service-id", "callosum.client.service.orders.max-age" })
+	@ValueSource(strings = { "callosum.client.enabled", "callosum.client.servers", "callosum.client.max-age",
+			"callosum.client.ssl.bundle", "callosum.client.service.orders.service-id",
+			"callosum.client.service.orders.max-age" })
 	void aPropertyThatIsSetButEmptyIsRefused(String key) {
 		set("callosum.client.service.orders.pool-size", "4");
 		set(key, "");

@@ -173,6 +173,7 @@ class StartFailureTests {
 	@CsvSource(delimiter = '|', textBlock = """
 			port                  | http
 			backlog               | many
+			enabled               | maybe
 			max-connections       | none
 			slot-timeout          | soon
 			completion-timeout    | never
@@ -224,6 +225,7 @@ class StartFailureTests {
 	@CsvSource(delimiter = '|', textBlock = """
 			ALLOWEDADDRESSES      | allowed-addresses
 			BACKLOG               | backlog
+			ENABLED               | enabled
 			HOST                  | host
 			IDLETIMEOUT           | idle-timeout
 			KEEPALIVE_COUNT       | keep-alive.count
@@ -248,7 +250,7 @@ class StartFailureTests {
 
 	@ParameterizedTest
 	@ValueSource(strings = { "allowed-addresses=${NOT_THERE:}", "max-connections=${NOT_THERE:}", "ssl.bundle= ",
-			"keep-alive=", "ssl=" })
+			"keep-alive=", "ssl=", "enabled=", "enabled= " })
 	void aValueThatIsEmptyInTheEndIsNamedWithItsKey(String property, CapturedOutput output) {
 		assertFails(Application.class, "--callosum.server.port=0", "--callosum.server." + property);
 		assertAnalysis(output,
