@@ -33,6 +33,7 @@ import reactor.netty.resources.LoopResources;
 import reactor.util.retry.Retry;
 
 import io.callosum.server.CallosumServer;
+import io.callosum.server.FreePort;
 import io.callosum.server.Link;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -68,7 +69,7 @@ class FleetTests {
 
 	private void start(Duration rovingInterval) {
 		for (int i = 0; i < 3; i++) {
-			this.servers.add(server(0));
+			this.servers.add(server(FreePort.find()));
 		}
 		InetSocketAddress[] addresses = this.servers.stream()
 			.map((server) -> new InetSocketAddress("127.0.0.1", server.address().getPort()))

@@ -27,6 +27,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.publisher.Mono;
 
+import io.callosum.server.FreePort;
 import io.callosum.server.Link;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -58,8 +59,9 @@ class NamedServersTests {
 
 	NamedServersTests(Link link) {
 		this.link = link;
-		this.first = new ScriptedServer(link.isSecure() ? ClientTls.certificate(NAME) : null);
-		this.second = new ScriptedServer(link.isSecure() ? ClientTls.certificate(NAME) : null, "127.0.0.2", port());
+		int port = FreePort.find();
+		this.first = new ScriptedServer(link.isSecure() ? ClientTls.certificate(NAME) : null, "127.0.0.1", port);
+		this.second = new ScriptedServer(link.isSecure() ? ClientTls.certificate(NAME) : null, "127.0.0.2", port);
 	}
 
 	@AfterEach

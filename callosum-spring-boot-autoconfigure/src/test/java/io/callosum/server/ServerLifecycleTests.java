@@ -37,7 +37,6 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -92,7 +91,7 @@ class ServerLifecycleTests {
 	@ParameterizedTest
 	@ValueSource(booleans = { false, true })
 	void aServerStartsAgainOnItsPortAndWithSlotZero(boolean sharedLoops) {
-		int port = freePort();
+		int port = FreePort.find();
 		withLoops(sharedLoops, (loops) -> {
 			try (TestServer server = create((builder) -> builder.port(port).loopResources(loops))) {
 				for (int i = 0; i < 20; i++) {
@@ -157,7 +156,7 @@ class ServerLifecycleTests {
 		withLoops(sharedLoops, (loops) -> {
 			AtomicBoolean over = new AtomicBoolean();
 			List<CompletableFuture<?>> threads = new ArrayList<>();
-			int port = freePort();
+			int port = FreePort.find();
 			try (TestServer server = create((builder) -> builder.port(port).loopResources(loops))) {
 				for (int i = 0; i < 6; i++) {
 					threads.add(CompletableFuture.runAsync(() -> connectUntil(over, port), this.executor));
@@ -392,7 +391,7 @@ class ServerLifecycleTests {
 
 	@Test
 	void aStartThatIsInterruptedLeavesNothing() {
-		int port = freePort();
+		int port = FreePort.find();
 		try (TestServer server = create((builder) -> builder.port(port))) {
 			CompletableFuture<?> start = CompletableFuture.runAsync(() -> {
 				Thread.currentThread().interrupt();
@@ -658,18 +657,6 @@ class ServerLifecycleTests {
 	 * Return a port below those that systems give to clients: while no server listens, a
 	 * client could have got it, even one that connects to itself.
 	 */
-	private static int freePort() {
-		while (true) {
-			int port = ThreadLocalRandom.current().nextInt(20_000, 30_000);
-			try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
-				return socket.getLocalPort();
-			}
-			catch (IOException ex) {
-				// In use, so the next
-			}
-		}
-	}
-
 	private static void withLoops(boolean shared, Consumer<LoopResources> test) {
 		if (!shared) {
 			test.accept(null);

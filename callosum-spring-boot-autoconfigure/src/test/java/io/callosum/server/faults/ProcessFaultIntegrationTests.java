@@ -40,6 +40,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import io.callosum.server.FreePort;
 import io.callosum.server.TestClient;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -187,15 +188,15 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 
 	@Test
 	void aServerThatIsKilledLeavesItsClientsAndItsPortAtOnce() {
-		this.application = launcher().start();
-		InetSocketAddress address = this.application.address();
+		int port = FreePort.find();
+		this.application = launcher().start("127.0.0.1", port);
 		IntStream.range(0, 200).forEach((i) -> assertThat(connect().readSlot()).isEqualTo(i));
 		long killed = System.nanoTime();
 		this.application.kill();
 		this.clients.forEach((client) -> assertThat(client.read()).isEqualTo(-1));
 		assertThat(System.nanoTime() - killed).isLessThan(TimeUnit.SECONDS.toNanos(5));
-		this.application = launcher().start("127.0.0.1", address.getPort());
-		assertThat(this.application.port()).isEqualTo(address.getPort());
+		this.application = launcher().start("127.0.0.1", port);
+		assertThat(this.application.port()).isEqualTo(port);
 		closeClients();
 		assertThat(connect().readSlot()).isZero();
 	}
