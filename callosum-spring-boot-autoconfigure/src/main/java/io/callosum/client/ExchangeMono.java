@@ -21,13 +21,11 @@ import java.util.Objects;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
-import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
 import reactor.core.Disposable;
 import reactor.core.Disposables;
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
-import reactor.util.context.Context;
 
 /**
  * Emits the answer that a function gets by a lease.
@@ -57,13 +55,7 @@ final class ExchangeMono<T> extends Mono<T> {
 		actual.onSubscribe(new Exchange<>(this.client, this.function, actual));
 	}
 
-	private static final class Exchange<T> extends LeaseSubscription<T> implements CoreSubscriber<T> {
-
-		private final Function<? super CallosumLease, ? extends Mono<? extends T>> function;
-
-		private final Operators.DeferredSubscription inner = new Operators.DeferredSubscription();
-
-		private volatile @Nullable PooledLease lease;
+	private static final class Exchange<T> extends FunctionSubscription<T> {
 
 		private volatile @Nullable PooledConnection connection;
 
@@ -73,29 +65,24 @@ final class ExchangeMono<T> extends Mono<T> {
 
 		Exchange(CallosumClient client, Function<? super CallosumLease, ? extends Mono<? extends T>> function,
 				CoreSubscriber<? super T> actual) {
-			super(client, client.settings().acquireTimeout(), actual);
-			this.function = function;
+			super(client, function, actual);
+		}
+
+		@Override
+		void requested(long n) {
+			// Whatever the function needs for its one answer, and for the end
+			super.requested(Long.MAX_VALUE);
 		}
 
 		@Override
 		void leased(PooledLease lease, Member member) {
 			this.connection = member.connection;
-			this.lease = lease;
-			if (isOver()) {
-				lease.discard(null);
-				return;
-			}
-			Mono<? extends T> mono;
-			try {
-				mono = Objects.requireNonNull(this.function.apply(lease), "The function returned null");
-			}
-			catch (Throwable ex) {
-				onError(ex);
-				return;
-			}
+			super.leased(lease, member);
+		}
+
+		@Override
+		void returned(PooledLease lease) {
 			lease.onLost(this::lost);
-			this.inner.request(Long.MAX_VALUE);
-			Mono.<T>from(mono).subscribe(this);
 		}
 
 		private void lost() {
@@ -110,27 +97,18 @@ final class ExchangeMono<T> extends Mono<T> {
 		private void giveUp() {
 			if (finish()) {
 				this.inner.cancel();
-				signal();
+				complete();
 			}
 		}
 
 		@Override
 		void cancelled() {
-			this.inner.cancel();
-			PooledLease lease = this.lease;
-			if (lease != null) {
-				lease.discard(null);
-			}
+			super.cancelled();
 			disposeGrace();
 			T answer = this.answer;
 			if (answer != null) {
 				Operators.onDiscard(answer, currentContext());
 			}
-		}
-
-		@Override
-		public void onSubscribe(Subscription subscription) {
-			this.inner.set(subscription);
 		}
 
 		@Override
@@ -143,32 +121,20 @@ final class ExchangeMono<T> extends Mono<T> {
 		}
 
 		@Override
-		public void onError(Throwable error) {
-			if (!finish()) {
-				Operators.onErrorDropped(error, currentContext());
-				return;
-			}
+		Throwable failure(PooledLease lease, Throwable error) {
 			disposeGrace();
-			PooledLease lease = Objects.requireNonNull(this.lease);
-			PooledConnection connection = Objects.requireNonNull(this.connection);
-			ConnectionLostException lost = lost(lease, connection, error);
-			discard(lease, error);
-			if (lost != null && lost != error) {
-				lost.addSuppressed(error);
+			ConnectionLostException lost = lost(lease, Objects.requireNonNull(this.connection), error);
+			if (lost == null || lost == error) {
+				return error;
 			}
-			this.actual.onError((lost != null) ? lost : error);
+			lost.addSuppressed(error);
+			return lost;
 		}
 
 		@Override
-		public void onComplete() {
-			if (finish()) {
-				disposeGrace();
-				signal();
-			}
-		}
-
-		private void signal() {
-			PooledLease lease = Objects.requireNonNull(this.lease);
+		void complete() {
+			disposeGrace();
+			PooledLease lease = lease();
 			ConnectionLostException lost = lease.lost();
 			lease.release();
 			T answer = this.answer;
@@ -189,11 +155,6 @@ final class ExchangeMono<T> extends Mono<T> {
 			if (grace != null) {
 				grace.dispose();
 			}
-		}
-
-		@Override
-		public Context currentContext() {
-			return this.actual.currentContext();
 		}
 
 	}

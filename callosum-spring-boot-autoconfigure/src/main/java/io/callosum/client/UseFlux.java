@@ -16,16 +16,12 @@
 
 package io.callosum.client;
 
-import java.util.Objects;
 import java.util.function.Function;
 
-import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
-import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
-import reactor.util.context.Context;
 
 /**
  * Emits what a function makes of a lease.
@@ -48,55 +44,11 @@ final class UseFlux<T> extends Flux<T> {
 		actual.onSubscribe(new Use<>(this.client, this.function, actual));
 	}
 
-	private static final class Use<T> extends LeaseSubscription<T> implements CoreSubscriber<T> {
-
-		private final Function<? super CallosumLease, ? extends Publisher<? extends T>> function;
-
-		private final Operators.DeferredSubscription inner = new Operators.DeferredSubscription();
-
-		private volatile @Nullable PooledLease lease;
+	private static final class Use<T> extends FunctionSubscription<T> {
 
 		Use(CallosumClient client, Function<? super CallosumLease, ? extends Publisher<? extends T>> function,
 				CoreSubscriber<? super T> actual) {
-			super(client, client.settings().acquireTimeout(), actual);
-			this.function = function;
-		}
-
-		@Override
-		void requested(long n) {
-			this.inner.request(n);
-		}
-
-		@Override
-		void leased(PooledLease lease, Member member) {
-			this.lease = lease;
-			if (isOver()) {
-				lease.discard(null);
-				return;
-			}
-			Publisher<? extends T> publisher;
-			try {
-				publisher = Objects.requireNonNull(this.function.apply(lease), "The function returned null");
-			}
-			catch (Throwable ex) {
-				onError(ex);
-				return;
-			}
-			Flux.<T>from(publisher).subscribe(this);
-		}
-
-		@Override
-		void cancelled() {
-			this.inner.cancel();
-			PooledLease lease = this.lease;
-			if (lease != null) {
-				lease.discard(null);
-			}
-		}
-
-		@Override
-		public void onSubscribe(Subscription subscription) {
-			this.inner.set(subscription);
+			super(client, function, actual);
 		}
 
 		@Override
@@ -109,30 +61,9 @@ final class UseFlux<T> extends Flux<T> {
 		}
 
 		@Override
-		public void onError(Throwable error) {
-			if (!finish()) {
-				Operators.onErrorDropped(error, currentContext());
-				return;
-			}
-			discard(lease(), error);
-			this.actual.onError(error);
-		}
-
-		@Override
-		public void onComplete() {
-			if (finish()) {
-				lease().release();
-				this.actual.onComplete();
-			}
-		}
-
-		private PooledLease lease() {
-			return Objects.requireNonNull(this.lease);
-		}
-
-		@Override
-		public Context currentContext() {
-			return this.actual.currentContext();
+		void complete() {
+			lease().release();
+			this.actual.onComplete();
 		}
 
 	}
