@@ -16,102 +16,50 @@
 
 package io.callosum.client.autoconfigure;
 
-import java.time.Duration;
 import java.util.Collection;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
-
 import org.springframework.context.SmartLifecycle;
 
+import io.callosum.autoconfigure.GracefulShutdownLifecycle;
 import io.callosum.client.CallosumClient;
 
 /**
- * Lets leases end when the context stops, after servers have drained, for as long as
- * {@code spring.lifecycle.timeout-per-shutdown-phase} allows. {@link ClientRegistry} ends
- * the rest.
+ * Lets leases end, after servers have drained. {@link ClientRegistry} ends the rest.
  */
-final class ClientGracefulShutdownLifecycle implements SmartLifecycle {
+final class ClientGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 
 	static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 3072;
 
-	private static final Log logger = LogFactory.getLog(CallosumClient.class);
-
-	/**
-	 * The timeout of the phase comes first.
-	 */
-	private static final Duration TIMEOUT = Duration.ofDays(365);
-
 	private final Supplier<Collection<CallosumClient>> clients;
-
-	private volatile boolean running = true;
 
 	ClientGracefulShutdownLifecycle(Supplier<Collection<CallosumClient>> clients) {
 		this.clients = clients;
+		// Registered while the context starts, which does not start it any more
+		start();
 	}
 
 	@Override
-	public void start() {
-		this.running = true;
-	}
-
-	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
+	protected void drain(Runnable ended) {
 		Collection<CallosumClient> clients = this.clients.get();
 		// One more, which is this call itself
 		AtomicInteger pending = new AtomicInteger(clients.size() + 1);
-		Runnable ended = () -> {
+		Runnable oneEnded = () -> {
 			if (pending.decrementAndGet() == 0) {
-				callback.run();
+				ended.run();
 			}
 		};
 		for (CallosumClient client : clients) {
-			try {
-				new Thread(() -> drain(client, ended), "callosum-client-shutdown").start();
-			}
-			catch (Throwable ex) {
-				// Such as no memory for a thread: the stop must go on
-				logger.warn("Cannot wait for the leases of " + client, ex);
-				ended.run();
-			}
+			drain("callosum-client-shutdown", () -> client.stop(UNTIL_CUT_SHORT),
+					"Failed to wait for the leases of " + client, oneEnded);
 		}
-		ended.run();
-	}
-
-	private void drain(CallosumClient client, Runnable ended) {
-		try {
-			client.stop(TIMEOUT);
-		}
-		catch (Throwable ex) {
-			logger.warn("Failed to wait for the leases of " + client, ex);
-		}
-		finally {
-			ended.run();
-		}
-	}
-
-	@Override
-	public boolean isRunning() {
-		return this.running;
+		oneEnded.run();
 	}
 
 	@Override
 	public int getPhase() {
 		return PHASE;
-	}
-
-	@Override
-	public boolean isPauseable() {
-		return false;
 	}
 
 }

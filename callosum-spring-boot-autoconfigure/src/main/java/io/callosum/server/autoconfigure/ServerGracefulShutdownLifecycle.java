@@ -16,33 +16,22 @@
 
 package io.callosum.server.autoconfigure;
 
-import java.time.Duration;
-
-import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
-
 import org.springframework.context.SmartLifecycle;
 
+import io.callosum.autoconfigure.GracefulShutdownLifecycle;
 import io.callosum.server.CallosumServer;
 
 /**
- * Drains the server when the context stops, in the same phase as web servers, and for at
- * most {@code spring.lifecycle.timeout-per-shutdown-phase}.
- * {@link ServerStartStopLifecycle} then cuts it short.
+ * Drains the server in the same phase as web servers. {@link ServerStartStopLifecycle}
+ * then cuts it short.
  */
-final class ServerGracefulShutdownLifecycle implements SmartLifecycle {
+final class ServerGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 
 	static final int PHASE = SmartLifecycle.DEFAULT_PHASE - 1024;
-
-	private static final Log logger = LogFactory.getLog(ServerGracefulShutdownLifecycle.class);
-
-	private static final Duration UNTIL_CUT_SHORT = Duration.ofDays(365);
 
 	private final CallosumServer server;
 
 	private final boolean enabled;
-
-	private volatile boolean running;
 
 	ServerGracefulShutdownLifecycle(CallosumServer server, boolean enabled) {
 		this.server = server;
@@ -50,58 +39,19 @@ final class ServerGracefulShutdownLifecycle implements SmartLifecycle {
 	}
 
 	@Override
-	public void start() {
-		this.running = true;
-	}
-
-	@Override
-	public void stop() {
-		stop(() -> {
-		});
-	}
-
-	@Override
-	public void stop(Runnable callback) {
-		this.running = false;
-		if (!this.enabled || !this.server.isRunning()) {
-			callback.run();
-			return;
+	protected void drain(Runnable ended) {
+		if (this.enabled && this.server.isRunning()) {
+			drain("callosum-shutdown", () -> this.server.stop(UNTIL_CUT_SHORT), "Failed to drain the Callosum server",
+					ended);
 		}
-		try {
-			new Thread(() -> drain(callback), "callosum-shutdown").start();
+		else {
+			ended.run();
 		}
-		catch (Throwable ex) {
-			// For example no memory for a thread: the stop must continue without a drain
-			logger.warn("Failed to drain the Callosum server", ex);
-			callback.run();
-		}
-	}
-
-	private void drain(Runnable callback) {
-		try {
-			this.server.stop(UNTIL_CUT_SHORT);
-		}
-		catch (Throwable ex) {
-			logger.warn("Failed to drain the Callosum server", ex);
-		}
-		finally {
-			callback.run();
-		}
-	}
-
-	@Override
-	public boolean isRunning() {
-		return this.running;
 	}
 
 	@Override
 	public int getPhase() {
 		return PHASE;
-	}
-
-	@Override
-	public boolean isPauseable() {
-		return false;
 	}
 
 }
