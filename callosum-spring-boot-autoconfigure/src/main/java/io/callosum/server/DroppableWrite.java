@@ -302,12 +302,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		}
 
 		private void end(@Nullable Throwable error) {
-			if (!ENDED.compareAndSet(this, 0, 1)) {
+			if (!finish()) {
 				return;
-			}
-			Disposable whenOver = this.whenOver;
-			if (whenOver != null) {
-				whenOver.dispose();
 			}
 			if (error != null) {
 				this.subscriber.onError(error);
@@ -325,13 +321,23 @@ final class DroppableWrite<T> extends Mono<Void> {
 		 */
 		private void cancelWrite() {
 			this.cancelled = true;
-			if (ENDED.compareAndSet(this, 0, 1)) {
-				Disposable whenOver = this.whenOver;
-				if (whenOver != null) {
-					whenOver.dispose();
-				}
-			}
+			finish();
 			Operators.terminate(UPSTREAM, this);
+		}
+
+		/**
+		 * Take the right to signal the end.
+		 * @return whether it has not been taken before
+		 */
+		private boolean finish() {
+			if (!ENDED.compareAndSet(this, 0, 1)) {
+				return false;
+			}
+			Disposable whenOver = this.whenOver;
+			if (whenOver != null) {
+				whenOver.dispose();
+			}
+			return true;
 		}
 
 	}
