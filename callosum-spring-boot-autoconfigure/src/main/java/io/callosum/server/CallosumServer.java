@@ -32,7 +32,6 @@ import reactor.netty.tcp.SslProvider;
 
 import org.springframework.context.ApplicationEventPublisher;
 import org.springframework.util.Assert;
-import org.springframework.util.unit.DataSize;
 
 import io.callosum.transport.UserCode;
 
@@ -290,7 +289,7 @@ public class CallosumServer {
 	 * Builder for a {@link CallosumServer}. A builder may be used several times, without
 	 * an effect on servers that it has already built. Not thread-safe.
 	 */
-	public static final class Builder extends ServerLimitsBuilder<Builder> {
+	public static final class Builder extends ServerLimitsBuilder {
 
 		private Builder() {
 		}
@@ -335,78 +334,6 @@ public class CallosumServer {
 			Assert.isTrue(backlog > 0, "'backlog' must be 1 or more");
 			this.draft.backlog = backlog;
 			return this;
-		}
-
-		// Declared here too, because their erased return type is part of the API
-
-		@Override
-		public Builder maxConnections(@Nullable Integer maxConnections) {
-			return super.maxConnections(maxConnections);
-		}
-
-		@Override
-		public Builder maxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
-			return super.maxConnectionsPerAddress(maxConnectionsPerAddress);
-		}
-
-		@Override
-		public Builder maxPendingSlotRequests(int maxPendingSlotRequests) {
-			return super.maxPendingSlotRequests(maxPendingSlotRequests);
-		}
-
-		@Override
-		public Builder readAhead(DataSize readAhead) {
-			return super.readAhead(readAhead);
-		}
-
-		@Override
-		public Builder readAheadBudget(@Nullable DataSize readAheadBudget) {
-			return super.readAheadBudget(readAheadBudget);
-		}
-
-		@Override
-		public Builder allowedAddresses(Collection<String> allowedAddresses) {
-			return super.allowedAddresses(allowedAddresses);
-		}
-
-		@Override
-		public Builder slotTimeout(Duration slotTimeout) {
-			return super.slotTimeout(slotTimeout);
-		}
-
-		@Override
-		public Builder sslHandshakeTimeout(Duration sslHandshakeTimeout) {
-			return super.sslHandshakeTimeout(sslHandshakeTimeout);
-		}
-
-		@Override
-		public Builder completionTimeout(Duration completionTimeout) {
-			return super.completionTimeout(completionTimeout);
-		}
-
-		@Override
-		public Builder idleTimeout(@Nullable Duration idleTimeout) {
-			return super.idleTimeout(idleTimeout);
-		}
-
-		@Override
-		public Builder writeTimeout(@Nullable Duration writeTimeout) {
-			return super.writeTimeout(writeTimeout);
-		}
-
-		@Override
-		public Builder keepAlive(Duration idle, Duration interval, int count) {
-			return super.keepAlive(idle, interval, count);
-		}
-
-		@Override
-		public Builder noKeepAlive() {
-			return super.noKeepAlive();
-		}
-
-		@Override
-		public Builder shutdownQuietPeriod(Duration shutdownQuietPeriod) {
-			return super.shutdownQuietPeriod(shutdownQuietPeriod);
 		}
 
 		/**

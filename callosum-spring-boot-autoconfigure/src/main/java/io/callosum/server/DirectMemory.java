@@ -20,15 +20,12 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.netty.util.internal.PlatformDependent;
 import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The limits of the direct memory of this JVM, which holds the bytes that are received.
  */
 final class DirectMemory {
-
-	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
 	private static final AtomicBoolean verified = new AtomicBoolean();
 
@@ -38,7 +35,7 @@ final class DirectMemory {
 	/**
 	 * Log a warning if peers could use up the memory of the JVM, once in its life.
 	 */
-	static void verifyLimit() {
+	static void verifyLimit(Log logger) {
 		if (verified.compareAndSet(false, true) && !PlatformDependent.useDirectBufferNoCleaner()) {
 			String warning = warning(PlatformDependent.maxDirectMemory(), PlatformDependent.estimateMaxDirectMemory());
 			if (warning != null) {

@@ -29,16 +29,14 @@ import io.callosum.transport.KeepAlive;
 /**
  * The part of {@link CallosumServer.Builder} that limits what peers may do: how many
  * connect, and how long anything may take.
- *
- * @param <B> the type of the builder
  */
-abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> permits CallosumServer.Builder {
+abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 
 	private static final DataSize MAX_READ_AHEAD = DataSize.ofGigabytes(1);
 
 	final ServerSettings.Draft draft = new ServerSettings.Draft();
 
-	abstract B self();
+	abstract CallosumServer.Builder self();
 
 	/**
 	 * Set the maximum number of open connections, including those whose TLS handshake is
@@ -47,7 +45,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * default
 	 * @return this builder
 	 */
-	public B maxConnections(@Nullable Integer maxConnections) {
+	public CallosumServer.Builder maxConnections(@Nullable Integer maxConnections) {
 		Assert.isTrue(maxConnections == null || maxConnections > 0,
 				"'maxConnections' must be 1 or more; leave it out for no limit");
 		this.draft.maxConnections = maxConnections;
@@ -62,7 +60,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * which is the default
 	 * @return this builder
 	 */
-	public B maxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
+	public CallosumServer.Builder maxConnectionsPerAddress(@Nullable Integer maxConnectionsPerAddress) {
 		Assert.isTrue(maxConnectionsPerAddress == null || maxConnectionsPerAddress > 0,
 				"'maxConnectionsPerAddress' must be 1 or more; leave it out for no limit");
 		this.draft.maxConnectionsPerAddress = maxConnectionsPerAddress;
@@ -76,7 +74,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param maxPendingSlotRequests the limit, 1 or more; the default is 10,000
 	 * @return this builder
 	 */
-	public B maxPendingSlotRequests(int maxPendingSlotRequests) {
+	public CallosumServer.Builder maxPendingSlotRequests(int maxPendingSlotRequests) {
 		Assert.isTrue(maxPendingSlotRequests > 0, "'maxPendingSlotRequests' must be 1 or more");
 		this.draft.maxPendingSlotRequests = maxPendingSlotRequests;
 		return self();
@@ -89,7 +87,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param readAhead the size, from 1 byte to 1 gigabyte; the default is 16 kilobytes
 	 * @return this builder
 	 */
-	public B readAhead(DataSize readAhead) {
+	public CallosumServer.Builder readAhead(DataSize readAhead) {
 		Assert.isTrue(readAhead.toBytes() > 0 && readAhead.compareTo(MAX_READ_AHEAD) <= 0,
 				"'readAhead' must be from 1 byte to 1 gigabyte");
 		this.draft.readAhead = readAhead;
@@ -103,7 +101,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * the direct memory that Netty may use, which is the default
 	 * @return this builder
 	 */
-	public B readAheadBudget(@Nullable DataSize readAheadBudget) {
+	public CallosumServer.Builder readAheadBudget(@Nullable DataSize readAheadBudget) {
 		Assert.isTrue(readAheadBudget == null || readAheadBudget.toBytes() > 0,
 				"'readAheadBudget' must be 1 byte or more");
 		this.draft.readAheadBudget = readAheadBudget;
@@ -117,7 +115,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * {@code 10.0.0.0/8}; empty for every address, which is the default
 	 * @return this builder
 	 */
-	public B allowedAddresses(Collection<String> allowedAddresses) {
+	public CallosumServer.Builder allowedAddresses(Collection<String> allowedAddresses) {
 		this.draft.allowedAddresses = new AddressRanges(allowedAddresses);
 		return self();
 	}
@@ -128,7 +126,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param slotTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */
-	public B slotTimeout(Duration slotTimeout) {
+	public CallosumServer.Builder slotTimeout(Duration slotTimeout) {
 		this.draft.slotTimeout = ServerSettings.positive("slotTimeout", slotTimeout);
 		return self();
 	}
@@ -139,7 +137,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param sslHandshakeTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */
-	public B sslHandshakeTimeout(Duration sslHandshakeTimeout) {
+	public CallosumServer.Builder sslHandshakeTimeout(Duration sslHandshakeTimeout) {
 		this.draft.sslHandshakeTimeout = ServerSettings.positive("sslHandshakeTimeout", sslHandshakeTimeout);
 		return self();
 	}
@@ -151,7 +149,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param completionTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */
-	public B completionTimeout(Duration completionTimeout) {
+	public CallosumServer.Builder completionTimeout(Duration completionTimeout) {
 		this.draft.completionTimeout = ServerSettings.positive("completionTimeout", completionTimeout);
 		return self();
 	}
@@ -162,7 +160,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * default
 	 * @return this builder
 	 */
-	public B idleTimeout(@Nullable Duration idleTimeout) {
+	public CallosumServer.Builder idleTimeout(@Nullable Duration idleTimeout) {
 		this.draft.idleTimeout = (idleTimeout != null) ? ServerSettings.positive("idleTimeout", idleTimeout) : null;
 		return self();
 	}
@@ -174,7 +172,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * the default
 	 * @return this builder
 	 */
-	public B writeTimeout(@Nullable Duration writeTimeout) {
+	public CallosumServer.Builder writeTimeout(@Nullable Duration writeTimeout) {
 		this.draft.writeTimeout = (writeTimeout != null) ? ServerSettings.positive("writeTimeout", writeTimeout) : null;
 		return self();
 	}
@@ -191,7 +189,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * 1 to 127
 	 * @return this builder
 	 */
-	public B keepAlive(Duration idle, Duration interval, int count) {
+	public CallosumServer.Builder keepAlive(Duration idle, Duration interval, int count) {
 		this.draft.keepAlive = new KeepAlive(idle, interval, count);
 		return self();
 	}
@@ -200,7 +198,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * Disable TCP keep-alive.
 	 * @return this builder
 	 */
-	public B noKeepAlive() {
+	public CallosumServer.Builder noKeepAlive() {
 		this.draft.keepAlive = null;
 		return self();
 	}
@@ -211,7 +209,7 @@ abstract sealed class ServerLimitsBuilder<B extends ServerLimitsBuilder<B>> perm
 	 * @param shutdownQuietPeriod the time, more than 0; the default is 1 second
 	 * @return this builder
 	 */
-	public B shutdownQuietPeriod(Duration shutdownQuietPeriod) {
+	public CallosumServer.Builder shutdownQuietPeriod(Duration shutdownQuietPeriod) {
 		this.draft.shutdownQuietPeriod = ServerSettings.positive("shutdownQuietPeriod", shutdownQuietPeriod);
 		return self();
 	}
