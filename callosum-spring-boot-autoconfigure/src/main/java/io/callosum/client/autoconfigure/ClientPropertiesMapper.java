@@ -17,25 +17,19 @@
 package io.callosum.client.autoconfigure;
 
 import java.time.Duration;
-import java.util.function.Consumer;
 
-import org.jspecify.annotations.Nullable;
-
-import org.springframework.boot.context.properties.source.InvalidConfigurationPropertyValueException;
 import org.springframework.core.env.Environment;
 import org.springframework.util.Assert;
 
-import io.callosum.autoconfigure.KeepAliveProperties;
+import io.callosum.autoconfigure.PropertiesMapper;
 import io.callosum.client.CallosumClient;
 import io.callosum.client.autoconfigure.ClientProperties.Dns;
 import io.callosum.client.autoconfigure.ClientProperties.Ejection;
 
 /**
- * Maps the properties of a client to a {@link CallosumClient.Builder}. A value that the
- * builder rejects becomes an exception that names the property, that of the default
- * client if the value is inherited.
+ * Maps the properties of a client to a {@link CallosumClient.Builder}.
  */
-final class ClientPropertiesMapper {
+final class ClientPropertiesMapper extends PropertiesMapper {
 
 	private final ConfiguredClient client;
 
@@ -61,7 +55,7 @@ final class ClientPropertiesMapper {
 		mapEjection(properties.getEjection(), builder);
 		map("max-age", properties.getMaxAge(), builder::maxAge);
 		map("leak-detection-threshold", properties.getLeakDetectionThreshold(), builder::leakDetectionThreshold);
-		mapKeepAlive(properties.getKeepAlive(), builder);
+		mapKeepAlive(properties.getKeepAlive(), builder::keepAlive, builder::noKeepAlive);
 		builder.nativeTransport(properties.isNativeTransport());
 		map("worker-threads", properties.getWorkerThreads(),
 				(threads) -> Assert.isTrue(threads >= 1, "must be 1 or more"));
@@ -92,31 +86,12 @@ final class ClientPropertiesMapper {
 		}
 	}
 
-	private void mapKeepAlive(KeepAliveProperties keepAlive, CallosumClient.Builder builder) {
-		Duration second = Duration.ofSeconds(1);
-		map("keep-alive.idle", keepAlive.getIdle(), (idle) -> builder.keepAlive(idle, second, 1));
-		map("keep-alive.interval", keepAlive.getInterval(), (interval) -> builder.keepAlive(second, interval, 1));
-		map("keep-alive.count", keepAlive.getCount(),
-				(count) -> builder.keepAlive(keepAlive.getIdle(), keepAlive.getInterval(), count));
-		if (!keepAlive.isEnabled()) {
-			builder.noKeepAlive();
-		}
-	}
-
-	private <T> void map(String key, @Nullable T value, Consumer<T> setter) {
-		if (value == null) {
-			return;
-		}
-		try {
-			setter.accept(value);
-		}
-		catch (IllegalArgumentException ex) {
-			// The message may begin with what it is about, which the exception says
-			// anyway
-			String reason = String.valueOf(ex.getMessage()).replaceFirst("^'[^']*' (of the ejection )?", "");
-			throw new InvalidConfigurationPropertyValueException(this.client.key(this.environment, key), value,
-					"It " + reason + ".");
-		}
+	/**
+	 * Return the key of the client, or of the default client if the value is inherited.
+	 */
+	@Override
+	protected String key(String name) {
+		return this.client.key(this.environment, name);
 	}
 
 }

@@ -16,11 +16,9 @@
 
 package io.callosum.server.autoconfigure;
 
-import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
-import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 import org.apache.commons.logging.Log;
@@ -33,17 +31,14 @@ import org.springframework.boot.context.properties.source.InvalidConfigurationPr
 import org.springframework.context.Lifecycle;
 import org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor;
 
-import io.callosum.autoconfigure.KeepAliveProperties;
+import io.callosum.autoconfigure.PropertiesMapper;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.autoconfigure.CallosumServerProperties.ListenerExecution;
 
 /**
- * Maps {@link CallosumServerProperties} to a {@link CallosumServer.Builder}. A value that
- * the builder rejects becomes an exception that names the property.
+ * Maps {@link CallosumServerProperties} to a {@link CallosumServer.Builder}.
  */
-final class CallosumServerPropertiesMapper {
-
-	private static final String PREFIX = "callosum.server.";
+final class CallosumServerPropertiesMapper extends PropertiesMapper {
 
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
@@ -83,7 +78,7 @@ final class CallosumServerPropertiesMapper {
 		map("idle-timeout", this.properties.getIdleTimeout(), builder::idleTimeout);
 		map("write-timeout", this.properties.getWriteTimeout(), builder::writeTimeout);
 		map("completion-timeout", this.properties.getCompletionTimeout(), builder::completionTimeout);
-		mapKeepAlive(builder);
+		mapKeepAlive(this.properties.getKeepAlive(), builder::keepAlive, builder::noKeepAlive);
 		map("ssl.handshake-timeout", this.properties.getSsl().getHandshakeTimeout(), builder::sslHandshakeTimeout);
 		map("shutdown-quiet-period", this.properties.getShutdownQuietPeriod(), builder::shutdownQuietPeriod);
 		map("worker-threads", this.properties.getWorkerThreads(), builder::workerThreads);
@@ -93,33 +88,9 @@ final class CallosumServerPropertiesMapper {
 		}
 	}
 
-	/**
-	 * Set each value together with valid ones, so that the exception names the right key.
-	 */
-	private void mapKeepAlive(CallosumServer.Builder builder) {
-		KeepAliveProperties keepAlive = this.properties.getKeepAlive();
-		Duration second = Duration.ofSeconds(1);
-		map("keep-alive.idle", keepAlive.getIdle(), (idle) -> builder.keepAlive(idle, second, 1));
-		map("keep-alive.interval", keepAlive.getInterval(), (interval) -> builder.keepAlive(second, interval, 1));
-		map("keep-alive.count", keepAlive.getCount(),
-				(count) -> builder.keepAlive(keepAlive.getIdle(), keepAlive.getInterval(), count));
-		if (!keepAlive.isEnabled()) {
-			builder.noKeepAlive();
-		}
-	}
-
-	private static <T> void map(String key, @Nullable T value, Consumer<T> setter) {
-		if (value == null) {
-			return;
-		}
-		try {
-			setter.accept(value);
-		}
-		catch (IllegalArgumentException ex) {
-			// The message may begin with its subject, which is the key here
-			String reason = String.valueOf(ex.getMessage()).replaceFirst("^'[^']*' ", "");
-			throw new InvalidConfigurationPropertyValueException(PREFIX + key, value, "It " + reason + ".");
-		}
+	@Override
+	protected String key(String name) {
+		return "callosum.server." + name;
 	}
 
 	/**
@@ -162,7 +133,7 @@ final class CallosumServerPropertiesMapper {
 		if (name != null) {
 			return rejectWhilePaused(this.beanFactory.getBean(name, Executor.class));
 		}
-		throw new InvalidConfigurationPropertyValueException(PREFIX + "listener-execution", "task-executor",
+		throw new InvalidConfigurationPropertyValueException(key("listener-execution"), "task-executor",
 				"There is no bean '" + EXECUTOR_BEAN_NAME + "' or '"
 						+ TaskExecutionAutoConfiguration.APPLICATION_TASK_EXECUTOR_BEAN_NAME
 						+ "' to run listeners on. Spring Boot defines the latter unless the application has an"
