@@ -21,15 +21,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-import org.openjdk.jmh.profile.GCProfiler;
-import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
-
 /**
  * What the allocator costs, measured by JMH.
  *
@@ -66,32 +57,14 @@ final class MicroBenchmark {
 	}
 
 	private void run(String method, int threads, String... sizes) {
-		ChainedOptionsBuilder options = new OptionsBuilder()
-			.include(AllocatorBenchmark.class.getName() + "." + method + "$")
-			.param("held", sizes)
-			.threads(threads)
-			.forks(1)
-			.warmupIterations(4)
-			.warmupTime(TimeValue.milliseconds(this.settings.microIterationMillis()))
-			.measurementIterations(4)
-			.measurementTime(TimeValue.milliseconds(this.settings.microIterationMillis()))
-			.jvmArgs("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
-			.addProfiler(GCProfiler.class)
-			.verbosity(VerboseMode.SILENT)
-			.shouldFailOnError(true)
-			.timeout(TimeValue.minutes(2));
-		try {
-			for (RunResult result : new Runner(options.build()).run()) {
-				Case key = new Case(method, threads, result.getParams().getParam("held"),
-						AllocatorRival.valueOf(result.getParams().getParam("allocator")));
-				Measured figures = this.measured.computeIfAbsent(key, (absent) -> new Measured());
-				figures.operations.add(result.getPrimaryResult().getScore());
-				figures.bytes.add(result.getSecondaryResults().get("gc.alloc.rate.norm").getScore());
-			}
-		}
-		catch (RunnerException ex) {
-			throw new IllegalStateException(ex);
-		}
+		String include = AllocatorBenchmark.class.getName() + "." + method + "$";
+		MicroRun.run(this.settings, include, threads, (options) -> options.param("held", sizes)).forEach((result) -> {
+			Case key = new Case(method, threads, result.getParams().getParam("held"),
+					AllocatorRival.valueOf(result.getParams().getParam("allocator")));
+			Measured figures = this.measured.computeIfAbsent(key, (absent) -> new Measured());
+			figures.operations.add(MicroRun.score(result));
+			figures.bytes.add(MicroRun.bytes(result));
+		});
 	}
 
 	private void report(String method, int threads, String[] sizes, List<Map<String, Object>> results) {

@@ -21,15 +21,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-import org.openjdk.jmh.profile.GCProfiler;
-import org.openjdk.jmh.results.RunResult;
-import org.openjdk.jmh.runner.Runner;
-import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
-import org.openjdk.jmh.runner.options.OptionsBuilder;
-import org.openjdk.jmh.runner.options.TimeValue;
-import org.openjdk.jmh.runner.options.VerboseMode;
-
 import io.callosum.client.LeaseBenchmark;
 
 /**
@@ -78,30 +69,11 @@ final class PoolBenchmark {
 	}
 
 	private void run(int threads) {
-		ChainedOptionsBuilder options = new OptionsBuilder().include(LeaseBenchmark.class.getName())
-			.threads(threads)
-			.forks(1)
-			.warmupIterations(4)
-			.warmupTime(TimeValue.milliseconds(this.settings.microIterationMillis()))
-			.measurementIterations(4)
-			.measurementTime(TimeValue.milliseconds(this.settings.microIterationMillis()))
-			.jvmArgs("-Xms1g", "-Xmx1g", "-XX:+UseParallelGC")
-			.addProfiler(GCProfiler.class)
-			.verbosity(VerboseMode.SILENT)
-			.shouldFailOnError(true)
-			.timeout(TimeValue.minutes(2));
-		try {
-			for (RunResult result : new Runner(options.build()).run()) {
-				String key = key(result.getPrimaryResult().getLabel(), threads);
-				this.operations.computeIfAbsent(key, (absent) -> new ArrayList<>())
-					.add(result.getPrimaryResult().getScore());
-				this.bytes.computeIfAbsent(key, (absent) -> new ArrayList<>())
-					.add(result.getSecondaryResults().get("gc.alloc.rate.norm").getScore());
-			}
-		}
-		catch (RunnerException ex) {
-			throw new IllegalStateException(ex);
-		}
+		MicroRun.run(this.settings, LeaseBenchmark.class.getName(), threads, (options) -> options).forEach((result) -> {
+			String key = key(result.getPrimaryResult().getLabel(), threads);
+			this.operations.computeIfAbsent(key, (absent) -> new ArrayList<>()).add(MicroRun.score(result));
+			this.bytes.computeIfAbsent(key, (absent) -> new ArrayList<>()).add(MicroRun.bytes(result));
+		});
 	}
 
 	private static String key(String pool, int threads) {
