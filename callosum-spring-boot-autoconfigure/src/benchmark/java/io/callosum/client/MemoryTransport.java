@@ -19,16 +19,12 @@ package io.callosum.client;
 import java.net.InetSocketAddress;
 import java.util.Collection;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 import java.util.function.Supplier;
-
-import javax.net.ssl.SSLSession;
 
 import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
@@ -87,7 +83,7 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 	@Override
 	public Disposable dial(Dial dial) {
 		return schedule(() -> {
-			MemoryConnection connection = new MemoryConnection(this.connectionIds.get(), dial.server());
+			MemoryConnection connection = new MemoryConnection(this.connectionIds.get());
 			PoolMember member = dial.connected(connection, this.slots.getAndIncrement());
 			if (member != null) {
 				connection.member = member;
@@ -100,13 +96,10 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 
 		private final String id;
 
-		private final InetSocketAddress server;
-
 		private volatile @Nullable PoolMember member;
 
-		MemoryConnection(String id, InetSocketAddress server) {
+		MemoryConnection(String id) {
 			this.id = id;
-			this.server = server;
 		}
 
 		@Override
@@ -153,40 +146,6 @@ final class MemoryTransport implements ClientTransport, Timers, Dialler {
 			if (RELEASED.compareAndSet(this, 0, 1) && member != null) {
 				member.released();
 			}
-		}
-
-		@Override
-		public @Nullable ConnectionLostException lost() {
-			return null;
-		}
-
-		@Override
-		public void onLost(Runnable task) {
-		}
-
-		@Override
-		public String connectionId() {
-			return this.connection.id;
-		}
-
-		@Override
-		public int slot() {
-			return 0;
-		}
-
-		@Override
-		public InetSocketAddress server() {
-			return this.connection.server;
-		}
-
-		@Override
-		public @Nullable SSLSession sslSession() {
-			return null;
-		}
-
-		@Override
-		public Map<String, Object> attributes() {
-			return new ConcurrentHashMap<>();
 		}
 
 	}

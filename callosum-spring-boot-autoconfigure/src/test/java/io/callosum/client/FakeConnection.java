@@ -16,12 +16,6 @@
 
 package io.callosum.client;
 
-import java.net.InetSocketAddress;
-import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
-
-import javax.net.ssl.SSLSession;
-
 import reactor.core.publisher.Mono;
 import reactor.core.publisher.Sinks;
 
@@ -31,8 +25,6 @@ import reactor.core.publisher.Sinks;
 final class FakeConnection implements PooledConnection {
 
 	private final FakeTransport transport;
-
-	private final InetSocketAddress server;
 
 	private final String id;
 
@@ -46,9 +38,8 @@ final class FakeConnection implements PooledConnection {
 
 	int leases;
 
-	FakeConnection(FakeTransport transport, InetSocketAddress server, String id) {
+	FakeConnection(FakeTransport transport, String id) {
 		this.transport = transport;
-		this.server = server;
 		this.id = id;
 	}
 
@@ -151,26 +142,6 @@ final class FakeConnection implements PooledConnection {
 		@Override
 		public String connectionId() {
 			return FakeConnection.this.id;
-		}
-
-		@Override
-		public int slot() {
-			return 0;
-		}
-
-		@Override
-		public InetSocketAddress server() {
-			return FakeConnection.this.server;
-		}
-
-		@Override
-		public SSLSession sslSession() {
-			return null;
-		}
-
-		@Override
-		public Map<String, Object> attributes() {
-			return new ConcurrentHashMap<>();
 		}
 
 		@Override

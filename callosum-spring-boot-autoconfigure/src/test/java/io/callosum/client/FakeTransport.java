@@ -106,7 +106,7 @@ final class FakeTransport implements ClientTransport, Timers, Dialler {
 				dial.failed(Dial.Failure.UNREACHABLE, new java.net.ConnectException("Connection refused"));
 				return;
 			}
-			FakeConnection connection = new FakeConnection(this, dial.server(), this.ids.get());
+			FakeConnection connection = new FakeConnection(this, this.ids.get());
 			PoolMember member = dial.connected(connection, 0);
 			if (member != null) {
 				this.open.add(connection);
