@@ -33,7 +33,9 @@ import org.awaitility.core.ThrowingRunnable;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
 import org.springframework.boot.autoconfigure.task.TaskExecutionAutoConfiguration;
 import org.springframework.boot.convert.ApplicationConversionService;
+import org.springframework.boot.test.context.assertj.AssertableApplicationContext;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
+import org.springframework.boot.test.context.runner.ContextConsumer;
 import org.springframework.context.ApplicationContext;
 import org.springframework.context.ApplicationContextInitializer;
 import org.springframework.context.ApplicationEvent;
@@ -98,12 +100,28 @@ final class Applications {
 	}
 
 	/**
-	 * A handler that keeps its connection open while the server drains, because it never
-	 * answers.
-	 * @param asked is completed when the first bytes have come
+	 * Run a check while the server of an application drains, because a connection waits
+	 * for an answer.
 	 */
-	static ConnectionHandler neverAnswers(CompletableFuture<Void> asked) {
-		return (connection) -> connection.inbound().receive().doOnNext((question) -> asked.complete(null)).then();
+	static void whileDraining(ApplicationContextRunner runner, ContextConsumer<AssertableApplicationContext> check) {
+		CompletableFuture<Void> asked = new CompletableFuture<>();
+		ConnectionHandler neverAnswers = (
+				connection) -> connection.inbound().receive().doOnNext((question) -> asked.complete(null)).then();
+		runner.withBean(ConnectionHandler.class, () -> neverAnswers)
+			.withPropertyValues("callosum.server.shutdown-quiet-period=1h")
+			.run((context) -> {
+				try (Clients clients = new Clients()) {
+					CallosumServer server = server(context);
+					clients.slot(server);
+					Clients.send(clients.first(), "?");
+					asked.join();
+					Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
+					drain.start();
+					check.accept(context);
+					clients.leave();
+					drain.join();
+				}
+			});
 	}
 
 	/**

@@ -22,7 +22,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.stream.IntStream;
 
@@ -87,24 +86,10 @@ class CallosumEndpointTests {
 
 	@Test
 	void showsAServerThatDrains() {
-		CompletableFuture<Void> asked = new CompletableFuture<>();
-		runner().withBean(ConnectionHandler.class, () -> Applications.neverAnswers(asked))
-			.withPropertyValues("callosum.server.shutdown-quiet-period=1h")
-			.run((context) -> {
-				try (Clients clients = new Clients()) {
-					CallosumServer server = Applications.server(context);
-					clients.slot(server);
-					// What is not answered yet keeps the connection open
-					Clients.send(clients.first(), "?");
-					asked.join();
-					Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
-					drain.start();
-					Applications.await(() -> assertThat(read(context).state()).isEqualTo("stopping"));
-					assertThat(read(context).total()).isOne();
-					clients.leave();
-					drain.join();
-				}
-			});
+		Applications.whileDraining(runner(), (context) -> {
+			Applications.await(() -> assertThat(read(context).state()).isEqualTo("stopping"));
+			assertThat(read(context).total()).isOne();
+		});
 	}
 
 	@Test

@@ -16,10 +16,8 @@
 
 package io.callosum.server.autoconfigure.actuate;
 
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.Test;
@@ -38,7 +36,6 @@ import org.springframework.context.SmartLifecycle;
 
 import io.callosum.server.CallosumServer;
 import io.callosum.server.CallosumTcpServerCustomizer;
-import io.callosum.server.ConnectionHandler;
 import io.callosum.server.autoconfigure.actuate.Applications.Clients;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -89,25 +86,10 @@ class CallosumHealthTests {
 
 	@Test
 	void aServerThatDrainsIsOutOfService() {
-		CompletableFuture<Void> asked = new CompletableFuture<>();
-		runner().withBean(ConnectionHandler.class, () -> Applications.neverAnswers(asked))
-			.withPropertyValues("callosum.server.shutdown-quiet-period=1h")
-			.run((context) -> {
-				try (Clients clients = new Clients()) {
-					CallosumServer server = Applications.server(context);
-					clients.slot(server);
-					// What is not answered yet keeps the connection open
-					Clients.send(clients.first(), "?");
-					asked.join();
-					Thread drain = new Thread(() -> server.stop(Duration.ofMinutes(1)));
-					drain.start();
-					Applications.await(() -> assertThat(health(context).getStatus()).isEqualTo(Status.OUT_OF_SERVICE));
-					assertThat(health(context).getDetails()).containsEntry("state", "stopping")
-						.containsEntry("connections", 1);
-					clients.leave();
-					drain.join();
-				}
-			});
+		Applications.whileDraining(runner(), (context) -> {
+			Applications.await(() -> assertThat(health(context).getStatus()).isEqualTo(Status.OUT_OF_SERVICE));
+			assertThat(health(context).getDetails()).containsEntry("state", "stopping").containsEntry("connections", 1);
+		});
 	}
 
 	@Test
