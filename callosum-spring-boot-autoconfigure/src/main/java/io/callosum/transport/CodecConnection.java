@@ -16,6 +16,8 @@
 
 package io.callosum.transport;
 
+import java.util.function.Supplier;
+
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandler;
 import org.jspecify.annotations.Nullable;
@@ -34,9 +36,15 @@ final class CodecConnection implements Connection {
 
 	private final ChannelOwner owner;
 
-	private boolean closed;
+	/**
+	 * Whether the channel is closed. Written with this locked.
+	 */
+	private volatile boolean closed;
 
-	private @Nullable LateCodecs lateCodecs;
+	/**
+	 * Written with this locked.
+	 */
+	private volatile @Nullable LateCodecs lateCodecs;
 
 	/**
 	 * Create a new instance.
@@ -58,35 +66,53 @@ final class CodecConnection implements Connection {
 	/**
 	 * Return the codecs that have come after the end, {@code null} while there are none.
 	 */
-	synchronized @Nullable LateCodecs lateCodecs() {
+	@Nullable LateCodecs lateCodecs() {
 		return this.lateCodecs;
 	}
 
 	@Override
-	public synchronized Channel channel() {
-		if (!this.closed) {
-			return this.owner.channel();
+	public Channel channel() {
+		return this.closed ? createLateCodecs() : this.owner.channel();
+	}
+
+	private synchronized LateCodecs createLateCodecs() {
+		LateCodecs codecs = this.lateCodecs;
+		if (codecs == null) {
+			codecs = new LateCodecs(this.owner.channel());
+			this.lateCodecs = codecs;
 		}
-		if (this.lateCodecs == null) {
-			this.lateCodecs = new LateCodecs(this.owner.channel());
+		return codecs;
+	}
+
+	@Override
+	public Connection addHandlerFirst(String name, ChannelHandler handler) {
+		return change(() -> Connection.super.addHandlerFirst(name, handler));
+	}
+
+	@Override
+	public Connection addHandlerLast(String name, ChannelHandler handler) {
+		return change(() -> Connection.super.addHandlerLast(name, handler));
+	}
+
+	@Override
+	public Connection removeHandler(String name) {
+		// If it is closed, Netty has removed it, and nothing has to come late for that
+		return change(() -> (this.closed && this.lateCodecs == null) ? this : Connection.super.removeHandler(name));
+	}
+
+	/**
+	 * Change the pipeline, which the event loop does not empty meanwhile. This is locked
+	 * only where Netty leaves the calls of the handler to the event loop.
+	 */
+	private Connection change(Supplier<Connection> change) {
+		if (!this.owner.channel().eventLoop().inEventLoop()) {
+			synchronized (this) {
+				if (!this.closed) {
+					return change.get();
+				}
+			}
 		}
-		return this.lateCodecs;
-	}
-
-	@Override
-	public synchronized Connection addHandlerFirst(String name, ChannelHandler handler) {
-		return Connection.super.addHandlerFirst(name, handler);
-	}
-
-	@Override
-	public synchronized Connection addHandlerLast(String name, ChannelHandler handler) {
-		return Connection.super.addHandlerLast(name, handler);
-	}
-
-	@Override
-	public synchronized Connection removeHandler(String name) {
-		// Netty has removed it, and nothing has to come late for that
-		return (this.closed && this.lateCodecs == null) ? this : Connection.super.removeHandler(name);
+		return change.get();
 	}
 
 	@Override

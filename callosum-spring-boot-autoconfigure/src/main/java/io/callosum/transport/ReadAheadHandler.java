@@ -216,7 +216,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			this.closed = true;
 			codecs = this.codecs;
 		}
-		// Not with this locked: what is added there may come back for its connection
+		// Not with this locked: no thread holds two locks
 		if (codecs != null) {
 			codecs.close();
 		}

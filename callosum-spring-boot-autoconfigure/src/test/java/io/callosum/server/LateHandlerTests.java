@@ -24,7 +24,11 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BiConsumer;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -33,6 +37,7 @@ import java.util.stream.Stream;
 import ch.qos.logback.classic.Level;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import io.netty.handler.codec.TooLongFrameException;
 import org.junit.jupiter.api.AutoClose;
@@ -42,6 +47,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Subscriber;
 import reactor.core.publisher.Mono;
 import reactor.netty.Connection;
 import reactor.netty.NettyInbound;
@@ -161,11 +168,40 @@ class LateHandlerTests {
 	@ParameterizedTest
 	@EnumSource
 	void aCodecThatIsOnItsWayWhenThePeerLeavesDecodesWhatItHasSent(Leave leave) {
+		verifyDecodesWhatAPeerSendsThatLeavesMeanwhile(leave, UnaryOperator.identity(),
+				(add) -> (connection) -> (subscriber) -> {
+					NettyInbound inbound = connection.inbound();
+					this.reached.countDown();
+					add.accept(inbound, subscriber);
+				});
+	}
+
+	@ParameterizedTest
+	@EnumSource
+	void aCodecFromAnotherThreadForBytesClaimedOnTheEventLoopDecodesThem(Leave leave) {
+		verifyDecodesWhatAPeerSendsThatLeavesMeanwhile(leave, (builder) -> builder.listenerExecutor(null),
+				(add) -> (connection) -> {
+					NettyInbound inbound = connection.inbound();
+					this.reached.countDown();
+					return (subscriber) -> this.executor.execute(() -> add.accept(inbound, subscriber));
+				});
+	}
+
+	/**
+	 * Check that a codec that is added, and a subscription that follows, after the bytes
+	 * were read and before the event loop turns to anything else but their end, make a
+	 * difference.
+	 * @param leave how the peer leaves
+	 * @param customizer says where the handler runs
+	 * @param handler returns a handler that claims the bytes, and lets another thread
+	 * than the event loop add the codec and subscribe
+	 */
+	private void verifyDecodesWhatAPeerSendsThatLeavesMeanwhile(Leave leave,
+			UnaryOperator<CallosumServer.Builder> customizer,
+			Function<BiConsumer<NettyInbound, Subscriber<? super Void>>, ConnectionHandler> handler) {
 		CountDownLatch reading = new CountDownLatch(1);
 		CountDownLatch subscribed = new CountDownLatch(1);
-		try (TestServer server = create((connection) -> (subscriber) -> {
-			NettyInbound inbound = connection.inbound();
-			this.reached.countDown();
+		BiConsumer<NettyInbound, Subscriber<? super Void>> add = (inbound, subscriber) -> {
 			TestThreads.await(reading);
 			inbound.withConnection(LateHandlerTests::decodeLines)
 				.receive()
@@ -176,7 +212,9 @@ class LateHandlerTests {
 				.then()
 				.subscribe(subscriber);
 			subscribed.countDown();
-		}, (builder) -> builder.customizer((tcpServer) -> holdReads(tcpServer, reading, subscribed)))) {
+		};
+		try (TestServer server = create(handler.apply(add), (builder) -> customizer
+			.apply(builder.customizer((tcpServer) -> holdReads(tcpServer, reading, subscribed))))) {
 			server.start();
 			TestClient client = server.connect();
 			client.readSlot();
@@ -208,6 +246,76 @@ class LateHandlerTests {
 					}
 
 				}));
+	}
+
+	@Test
+	void aCodecThatIsAddedLateHoldsNoEventLoopMeanwhile() {
+		CountDownLatch free = new CountDownLatch(1);
+		AtomicReference<EventLoop> eventLoop = new AtomicReference<>();
+		try (TestServer server = create((connection) -> {
+			NettyInbound inbound = connection.inbound();
+			Mono<Void> receive = inbound.receive()
+				.asString()
+				.doOnNext(this.received::add)
+				.doFinally((signal) -> this.over.countDown())
+				.then();
+			inbound.withConnection((netty) -> netty.addHandlerLast(new ChannelInboundHandlerAdapter() {
+
+				@Override
+				public void handlerAdded(ChannelHandlerContext ctx) {
+					// The event loop looks for codecs that came late
+					receive.subscribe();
+					inbound.withConnection((again) -> eventLoop.get().execute(free::countDown));
+					TestThreads.await(free);
+				}
+
+			}));
+			return Mono.fromRunnable(() -> TestThreads.await(this.over));
+		})) {
+			server.events()
+				.on(ConnectionEvent.class,
+						(event) -> this.tap.openChannels().forEach((channel) -> eventLoop.set(channel.eventLoop())));
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			TestThreads.await(free);
+			assertThat(String.join("", this.received)).isEqualTo(SENT);
+		}
+	}
+
+	@ParameterizedTest
+	@ValueSource(booleans = { true, false })
+	void aCodecHearsOfTheFailureThatEndsItsConnectionOnce(boolean late) {
+		AtomicInteger heard = new AtomicInteger();
+		AtomicInteger ended = new AtomicInteger();
+		try (TestServer server = create((connection) -> {
+			NettyInbound inbound = connection.inbound()
+				.withConnection((netty) -> netty.addHandlerLast(new ChannelInboundHandlerAdapter() {
+
+					@Override
+					public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
+						heard.incrementAndGet();
+					}
+
+					@Override
+					public void channelInactive(ChannelHandlerContext ctx) {
+						ended.incrementAndGet();
+						ctx.fireChannelInactive();
+					}
+
+				}));
+			pause(late ? Moment.SUBSCRIPTION : Moment.HANDLER, Moment.SUBSCRIPTION);
+			return inbound.receive()
+				.asString()
+				.doOnNext(this.received::add)
+				.doOnRequest((n) -> this.reached.countDown())
+				.then();
+		})) {
+			sendAndLeave(server, Moment.SUBSCRIPTION, Leave.RST);
+			TestServer.await("the end", () -> assertThat(ended).hasValue(1));
+			server.verifyNothingLeft();
+			assertThat(heard).hasValue(1);
+			assertThat(String.join("", this.received)).isEqualTo(SENT);
+		}
 	}
 
 	@Test
@@ -343,6 +451,34 @@ class LateHandlerTests {
 			work.complete(null);
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
 			assertThat(this.received).hasSize(20);
+		}
+	}
+
+	@Test
+	void aDrainDoesNotEndWhatAHandlerReceivesBeforeItHasAddedItsCodecs() {
+		Duration quietPeriod = Duration.ofMillis(50);
+		CountDownLatch decided = new CountDownLatch(1);
+		try (TestServer server = create((connection) -> receive(connection, Moment.CODEC, true),
+				(builder) -> builder.shutdownQuietPeriod(quietPeriod))) {
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			TestThreads.await(this.reached);
+			client.send(SENT);
+			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
+				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
+			CompletableFuture<?> stop = CompletableFuture.runAsync(() -> server.server().stop(Duration.ofMinutes(1)),
+					this.executor);
+			TestServer.await("the drain", () -> assertThat(server.logged(Level.INFO))
+				.anyMatch((line) -> line.contains("Draining 1 connections")));
+			// On the event loop, which has decided about a quiet peer by then
+			this.tap.openChannels()
+				.forEach((channel) -> channel.eventLoop()
+					.schedule(decided::countDown, 10 * quietPeriod.toMillis(), TimeUnit.MILLISECONDS));
+			TestThreads.await(decided);
+			this.left.countDown();
+			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
+			assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
 		}
 	}
 
