@@ -200,7 +200,17 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 				ctx.fireExceptionCaught(this.failure);
 			}
 		}
-		ctx.fireChannelInactive();
+		HeldMessages undecoded = this.held;
+		if (this.relay == null && undecoded != null && bytesSent() > 0) {
+			// Whoever has been told of the slot may still claim them
+			this.held = null;
+			UnclaimedMessages unclaimed = new UnclaimedMessages(this.owner.readAheadBudget());
+			this.held = unclaimed.decode(undecoded, ctx);
+			this.failure = unclaimed.failureOr(this.failure);
+		}
+		else {
+			ctx.fireChannelInactive();
+		}
 		if (this.released) {
 			releaseHeld();
 		}

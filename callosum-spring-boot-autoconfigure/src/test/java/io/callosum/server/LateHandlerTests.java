@@ -40,6 +40,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import io.netty.handler.codec.TooLongFrameException;
+import io.netty.handler.codec.string.StringDecoder;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
@@ -95,16 +96,20 @@ class LateHandlerTests {
 	static Stream<Case> cases() {
 		return Stream.of(Moment.values())
 			.flatMap((moment) -> Stream.of(Leave.values())
-				.flatMap((leave) -> Stream.of(new Case(moment, leave, false), new Case(moment, leave, true))));
+				.flatMap((leave) -> Stream.of(Decoder.values()).map((decoder) -> new Case(moment, leave, decoder))));
 	}
 
 	@ParameterizedTest
 	@MethodSource("cases")
 	void whatAPeerHasSentReachesAHandlerThatIsLate(Case given) {
-		try (TestServer server = create((connection) -> receive(connection, given.moment, given.lines))) {
+		boolean ofHandler = given.decoder == Decoder.OF_HANDLER;
+		try (TestServer server = create((connection) -> receive(connection, given.moment, ofHandler),
+				(builder) -> (given.decoder == Decoder.OF_CUSTOMIZER)
+						? builder.customizer((tcpServer) -> tcpServer.doOnConnection(LateHandlerTests::decodeLines))
+						: builder)) {
 			sendAndLeave(server, given.moment, given.leave);
 			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
-			if (given.lines) {
+			if (given.decoder != Decoder.NONE) {
 				assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
 			}
 			else {
@@ -370,6 +375,68 @@ class LateHandlerTests {
 		}
 	}
 
+	@ParameterizedTest
+	@EnumSource
+	void aCodecOfACustomizerThatFailsFailsAHandlerThatIsLateAfterWhatItHasDecoded(Leave leave) {
+		try (TestServer server = create(
+				(connection) -> connection.inbound().receive().asString().doOnNext(this.received::add).then(),
+				(builder) -> builder.customizer((tcpServer) -> tcpServer
+					.doOnConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(6)))))) {
+			sendAndLeave(server, Moment.HANDLER, leave);
+			TestServer.await("the error", () -> assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
+				.satisfies((event) -> assertThat(event.getError()).isInstanceOf(TooLongFrameException.class)));
+			server.verifyNothingLeft();
+			// Lines of 7 characters follow
+			assertThat(this.received).containsExactlyElementsOf(SENT.lines().limit(10).toList());
+			assertThat(server.warnings()).singleElement().asString().contains("The connection handler failed");
+		}
+	}
+
+	@Test
+	void whatACustomizersCodecDecodesWhenAPeerHasLeftPassesThroughThoseOfItsHandler() {
+		try (TestServer server = create(
+				(connection) -> connection.inbound()
+					.withConnection((netty) -> netty.addHandlerLast(new StringDecoder()))
+					.receiveObject()
+					.cast(String.class)
+					.doOnNext(this.received::add)
+					.doFinally((signal) -> this.over.countDown())
+					.then(),
+				(builder) -> builder
+					.customizer((tcpServer) -> tcpServer.doOnConnection(LateHandlerTests::decodeLines)))) {
+			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
+			TestServer.await("the end", () -> assertThat(this.over.getCount()).isZero());
+			server.verifyNothingLeft();
+			assertThat(this.received).containsExactlyElementsOf(SENT.lines().toList());
+		}
+	}
+
+	@Test
+	void whatAPeerSendsThatLeavesBeforeItHasASlotReachesNoCodec() {
+		AtomicInteger decoded = new AtomicInteger();
+		try (TestServer server = create((connection) -> Mono.never(),
+				(builder) -> builder.customizer((tcpServer) -> tcpServer
+					.doOnConnection((netty) -> netty.addHandlerLast(new ChannelInboundHandlerAdapter() {
+
+						@Override
+						public void channelRead(ChannelHandlerContext ctx, Object message) {
+							decoded.incrementAndGet();
+							ctx.fireChannelRead(message);
+						}
+
+					}))))) {
+			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.never()));
+			server.start();
+			TestClient client = server.connect();
+			client.send(SENT);
+			this.tap.awaitBytesRead(SENT.length());
+			client.close();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			server.verifyNothingLeft();
+			assertThat(decoded).hasValue(0);
+		}
+	}
+
 	@Test
 	void aHandlerIsNotCalledForAPeerThatHasLeftWithoutAWord() {
 		try (TestServer server = create((connection) -> {
@@ -503,7 +570,16 @@ class LateHandlerTests {
 
 	}
 
-	record Case(Moment moment, Leave leave, boolean lines) {
+	/**
+	 * Whether and where lines are decoded.
+	 */
+	enum Decoder {
+
+		NONE, OF_HANDLER, OF_CUSTOMIZER
+
+	}
+
+	record Case(Moment moment, Leave leave, Decoder decoder) {
 	}
 
 }
