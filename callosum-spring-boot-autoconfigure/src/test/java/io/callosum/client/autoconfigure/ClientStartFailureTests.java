@@ -73,16 +73,16 @@ class ClientStartFailureTests {
 			slot-timeout             | -1s             | must be more than 0
 			acquire-timeout          | 0s              | must be more than 0
 			max-pending-acquires     | -1              | must be 0 or more
-			ejection.failures        | 0               | must be 1 or more
-			ejection.min-time        | 0s              | must be more than 0
-			ejection.max-time        | 999ms           | must not be less than
-			ejection.max-percent     | 0               | must be from 1 to 100
-			ejection.max-percent     | 101             | must be from 1 to 100
+			ejection.failures        | 0               | It must be 1 or more
+			ejection.min-time        | 0s              | It must be more than 0
+			ejection.max-time        | 999ms           | It must not be less than
+			ejection.max-percent     | 0               | It must be from 1 to 100
+			ejection.max-percent     | 101             | It must be from 1 to 100
 			max-age                  | 0s              | must be more than 0
 			leak-detection-threshold | -1s             | must be more than 0
-			keep-alive.idle          | 0s              | must be from 1 second to 9 hours
-			keep-alive.interval      | 10h             | must be from 1 second to 9 hours
-			keep-alive.count         | 128             | must be from 1 to 127
+			keep-alive.idle          | 0s              | It must be from 1 second to 9 hours
+			keep-alive.interval      | 10h             | It must be from 1 second to 9 hours
+			keep-alive.count         | 128             | It must be from 1 to 127
 			worker-threads           | 0               | must be 1 or more
 			""")
 	void aValueOutOfRangeIsNamedWithItsKeyAndTheReason(String key, String value, String reason, CapturedOutput output) {
