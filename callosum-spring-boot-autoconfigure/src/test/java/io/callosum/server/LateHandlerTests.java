@@ -255,9 +255,13 @@ class LateHandlerTests {
 
 	@Test
 	void aCodecThatIsAddedLateHoldsNoEventLoopMeanwhile() {
+		CountDownLatch closed = new CountDownLatch(1);
 		CountDownLatch free = new CountDownLatch(1);
 		AtomicReference<EventLoop> eventLoop = new AtomicReference<>();
 		try (TestServer server = create((connection) -> {
+			// The event loop has told everybody that the connection is closed
+			eventLoop.get().execute(closed::countDown);
+			TestThreads.await(closed);
 			NettyInbound inbound = connection.inbound();
 			Mono<Void> receive = inbound.receive()
 				.asString()
