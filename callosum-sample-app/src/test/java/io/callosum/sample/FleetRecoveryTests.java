@@ -1,0 +1,121 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.sample;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+import org.springframework.boot.test.system.CapturedOutput;
+import org.springframework.boot.test.system.OutputCaptureExtension;
+
+import io.callosum.sample.FleetBoard.Event;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Stops, kills, freezes and restarts servers of the fleet, and watches where their
+ * connections go.
+ */
+@ExtendWith(OutputCaptureExtension.class)
+class FleetRecoveryTests extends AbstractFleetTests {
+
+	private static final Path ANIMATION = Browser.DOCS.resolve("rolling-restart.svg");
+
+	@ParameterizedTest
+	@ValueSource(strings = { "stop", "kill" })
+	void theConnectionsOfAServerThatStopsMoveAndComeBack(String action) throws Exception {
+		awaitEven(3, 60);
+		int port = server("A").port();
+		assertThat(change("POST", "servers/A/" + action)).isEqualTo(204);
+		// At once, because the feed forgets
+		await().until(() -> hasEvent("lost", "A"));
+		await().until(() -> hasEvent("kept", "B"));
+		await().until(() -> server("A").state().equals("stopped") && connections("A") == 0
+				&& connections("B") + connections("C") == 60);
+		assertThat(change("POST", "servers/A/start")).isEqualTo(204);
+		await().until(() -> hasEvent("returned", "A"));
+		awaitEven(3, 60);
+		assertThat(server("A").port()).isEqualTo(port);
+	}
+
+	@Test
+	void aFrozenServerIsLeftAndComesBack() throws Exception {
+		awaitEven(3, 60);
+		assertThat(change("POST", "servers/B/freeze")).isEqualTo(204);
+		await().until(() -> server("B").state().equals("frozen") && connections("B") == 0);
+		await().until(
+				() -> hasEvent("closed", "B") && hasEvent("ejected", "B") && connections("A") + connections("C") == 60);
+		assertThat(change("POST", "servers/B/unfreeze")).isEqualTo(204);
+		awaitEven(3, 60);
+		assertThat(change("POST", "reset")).isEqualTo(204);
+		awaitEven(3, 60);
+		await().until(() -> all().settings().failed() == 0);
+	}
+
+	@Test
+	void theRollingRestartEndsEvenAndFailsNoRequest() throws Exception {
+		awaitEven(3, 60);
+		long failed = all().settings().failed();
+		FleetRecorder recorder = new FleetRecorder(this.sample.bean(FleetBoard.class));
+		assertThat(change("POST", "rolling-restart")).isEqualTo(202);
+		assertThat(change("POST", "rolling-restart")).isEqualTo(409);
+		Set<String> restarted = new LinkedHashSet<>();
+		await().until(() -> {
+			all().events()
+				.stream()
+				.filter((event) -> event.text().equals("restart"))
+				.forEach((event) -> restarted.add(event.server()));
+			return !this.sample.bean(Fleet.class).isRolling();
+		});
+		assertThat(restarted).containsExactly("A", "B", "C");
+		awaitEven(3, 60);
+		recorder.save(ANIMATION);
+		assertThat(Files.size(ANIMATION)).isLessThan(1_000_000);
+		assertThat(Files.readAllLines(Path.of("docs", "rolling-restart.svg")).subList(1, 6))
+			.as("the start of the one in docs")
+			.isEqualTo(Files.readAllLines(ANIMATION).subList(1, 6));
+		assertThat(all().settings().failed()).isEqualTo(failed);
+	}
+
+	@Test
+	void aResetEndsARollingRestartWithoutAnError(CapturedOutput output) throws Exception {
+		awaitEven(3, 60);
+		for (String restart : List.of("restart A", "restart B")) {
+			assertThat(change("POST", "rolling-restart")).isEqualTo(202);
+			await().until(() -> actions().contains(restart));
+			assertThat(change("POST", "reset")).isEqualTo(204);
+			await().until(() -> !all().settings().rolling());
+			awaitEven(3, 60);
+		}
+		assertThat(output).doesNotContain("onErrorDropped", "The rolling restart failed");
+	}
+
+	private boolean hasEvent(String type, String server) {
+		Predicate<Event> matches = (event) -> event.type().equals(type) && server.equals(event.server());
+		return all().events().stream().anyMatch(matches);
+	}
+
+}

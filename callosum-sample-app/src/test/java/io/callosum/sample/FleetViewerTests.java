@@ -1,0 +1,180 @@
+/*
+ * Copyright 2026 the Callosum authors
+ *
+ * Licensed under the Apache License, Version 2.0 (the "License");
+ * you may not use this file except in compliance with the License.
+ * You may obtain a copy of the License at
+ *
+ *      https://www.apache.org/licenses/LICENSE-2.0
+ *
+ * Unless required by applicable law or agreed to in writing, software
+ * distributed under the License is distributed on an "AS IS" BASIS,
+ * WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+ * See the License for the specific language governing permissions and
+ * limitations under the License.
+ */
+
+package io.callosum.sample;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URL;
+import java.net.URLConnection;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
+import java.util.function.Predicate;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
+import reactor.core.publisher.Mono;
+
+import io.callosum.sample.FleetBoard.Event;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+/**
+ * Reads what viewers and terminals are shown of the fleet while it changes.
+ */
+class FleetViewerTests extends AbstractFleetTests {
+
+	@Test
+	void theFeedReportsWhatClientsDo() throws Exception {
+		FleetBoard board = this.sample.bean(FleetBoard.class);
+		Set<String> types = new LinkedHashSet<>();
+		Predicate<List<String>> seen = (expected) -> {
+			board.since(-1).events().stream().map(Event::type).forEach(types::add);
+			return types.containsAll(expected);
+		};
+		awaitEven(3, 60);
+		await().until(() -> seen.test(List.of("kept", "turned down")));
+		assertThat(change("POST", "servers/A/kill")).isEqualTo(204);
+		await().until(() -> seen.test(List.of("lost", "action")) && connections("B") + connections("C") == 60);
+		assertThat(change("POST", "servers/A/start")).isEqualTo(204);
+		await().until(() -> seen.test(List.of("returned", "replaced")));
+		awaitEven(3, 60);
+		assertThat(change("POST", "servers/B/freeze")).isEqualTo(204);
+		await().until(() -> seen.test(List.of("ejected")));
+		assertThat(change("POST", "servers/B/unfreeze")).isEqualTo(204);
+		await().until(() -> seen.test(List.of("restored")));
+	}
+
+	@Test
+	void aRollingRestartIsSeenInATerminal() throws Exception {
+		awaitEven(3, 60);
+		URLConnection connection = new URL("http", "127.0.0.1", this.sample.httpPort(), "/fleet/stream?format=text")
+			.openConnection();
+		connection.setReadTimeout(30_000);
+		try (BufferedReader in = new BufferedReader(
+				new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+			assertThat(change("POST", "rolling-restart")).isEqualTo(202);
+			Set<String> stopped = new LinkedHashSet<>();
+			String line = in.readLine();
+			while (!line.contains("in progress")) {
+				line = in.readLine();
+			}
+			while (!line.contains(" servers, ") || line.contains("in progress")) {
+				line = in.readLine();
+				if (line.contains(" stopped ")) {
+					stopped.add(line.substring(0, 1));
+				}
+			}
+			assertThat(stopped).as("the servers that were shown as stopped").isNotEmpty();
+		}
+		awaitEven(3, 60);
+	}
+
+	@Test
+	void aTerminalIsShownTheBars() throws Exception {
+		awaitEven(3, 60);
+		URLConnection connection = new URL("http", "127.0.0.1", this.sample.httpPort(), "/fleet/stream?format=text")
+			.openConnection();
+		connection.setReadTimeout(30_000);
+		try (BufferedReader in = new BufferedReader(
+				new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+			assertThat(in.readLine()).contains("3 servers, 12 clients with 5 connections each, max/mean 1.");
+			in.readLine();
+			assertThat(in.readLine()).matches("A :\\d+ +running +weight 1 +\\d+/s +\\d+  [1-9a-c·]{18,}\u001b\\[K");
+			in.readLine();
+			assertThat(in.readLine()).startsWith("C :");
+			assertThat(in.readLine()).as("the next picture").contains("3 servers, 12 clients");
+		}
+	}
+
+	@Test
+	void aSlowTerminalIsShownTheFleetAsItIsThen() throws Exception {
+		awaitEven(3, 60);
+		BlockingQueue<String> pictures = new LinkedBlockingQueue<>();
+		BaseSubscriber<String> terminal = new BaseSubscriber<>() {
+
+			@Override
+			protected void hookOnSubscribe(Subscription subscription) {
+				subscription.request(1);
+			}
+
+			@Override
+			protected void hookOnNext(String picture) {
+				pictures.add(picture);
+			}
+
+		};
+		// The web server also asks for many and writes them one after another
+		this.sample.bean(FleetController.class).pictures().concatMap(Function.identity(), 32).subscribe(terminal);
+		assertThat(pictures.poll(30, TimeUnit.SECONDS)).contains("3 servers");
+		// In this time, pictures could pile up
+		await().pollDelay(Duration.ofMillis(2500)).until(() -> true);
+		assertThat(change("POST", "servers")).isEqualTo(204);
+		awaitEven(4, 60);
+		assertThat(pictures).isEmpty();
+		terminal.request(1);
+		assertThat(pictures.poll(30, TimeUnit.SECONDS)).contains("4 servers");
+		terminal.cancel();
+	}
+
+	@Test
+	void aTerminalDoesNotDelayTheEndOfTheApplication() throws Exception {
+		List<String> pictures = new CopyOnWriteArrayList<>();
+		Mono<Void> end = this.sample.bean(FleetController.class)
+			.pictures()
+			.concatMap(Function.identity(), 32)
+			.doOnNext(pictures::add)
+			.then();
+		CompletableFuture<Void> ended = end.toFuture();
+		await().until(() -> !pictures.isEmpty());
+		int shown = pictures.size();
+		this.sample.bean(UpdateStream.class).closing();
+		ended.get(30, TimeUnit.SECONDS);
+		assertThat(pictures).hasSizeLessThan(shown + 9);
+	}
+
+	@ParameterizedTest
+	@ValueSource(strings = { "/events", "/fleet/stream", "/fleet/stream?format=text" })
+	void noBufferIsLostWhenViewersLeaveInTheMiddleOfAnUpdate(String path) throws Exception {
+		awaitEven(3, 60);
+		for (int i = 0; i < 500; i++) {
+			try (Socket viewer = new Socket(InetAddress.getByName("127.0.0.1"), this.sample.httpPort())) {
+				viewer.setSoTimeout(30_000);
+				viewer.setSoLinger(true, 0);
+				viewer.getOutputStream()
+					.write(("GET " + path + " HTTP/1.1\r\nHost: localhost:" + this.sample.httpPort() + "\r\n\r\n")
+						.getBytes(StandardCharsets.US_ASCII));
+				// Some do not even wait for the first byte
+				viewer.getInputStream().readNBytes(i % 10 * 50);
+			}
+		}
+	}
+
+}
