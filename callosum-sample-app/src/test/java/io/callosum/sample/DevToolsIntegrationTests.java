@@ -146,9 +146,10 @@ class DevToolsIntegrationTests {
 		Sample(String... arguments) throws IOException {
 			this.watched = Files.createDirectory(DevToolsIntegrationTests.this.folder.resolve("watched"));
 			List<String> command = new ArrayList<>(List.of(
-					Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-					System.getProperty("java.class.path"), SampleApplication.class.getName(), "--server.port=0",
-					"--spring.devtools.livereload.enabled=false",
+					Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+					// Too short a life for C2 to pay
+					"-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
+					SampleApplication.class.getName(), "--server.port=0", "--spring.devtools.livereload.enabled=false",
 					"--spring.devtools.restart.additional-paths=" + this.watched,
 					"--spring.devtools.restart.poll-interval=200ms", "--spring.devtools.restart.quiet-period=100ms"));
 			command.addAll(List.of(arguments));

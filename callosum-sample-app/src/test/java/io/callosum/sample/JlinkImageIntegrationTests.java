@@ -90,8 +90,9 @@ class JlinkImageIntegrationTests {
 		String jar = System.getProperty("sample.jar");
 		assertThat(jar).as("the system property sample.jar, which the build sets").isNotNull();
 		Path log = folder.resolve(transport + ".log");
-		Process process = new ProcessBuilder(java.toString(), "-jar", new File(jar).getAbsolutePath(),
-				"--spring.main.web-application-type=none", "--callosum.server.port=0",
+		// Too short a life for C2 to pay
+		Process process = new ProcessBuilder(java.toString(), "-XX:TieredStopAtLevel=1", "-jar",
+				new File(jar).getAbsolutePath(), "--spring.main.web-application-type=none", "--callosum.server.port=0",
 				"--callosum.server.native-transport=" + nativeTransport)
 			.redirectErrorStream(true)
 			.redirectOutput(log.toFile())

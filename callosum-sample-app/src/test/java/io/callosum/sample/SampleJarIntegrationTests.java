@@ -112,7 +112,8 @@ class SampleJarIntegrationTests {
 		assertThat(jar).as("the system property sample.jar, which the build sets").isNotNull();
 		List<String> command = new ArrayList<>();
 		command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-		command.add(option);
+		// Too short a life for C2 to pay
+		command.addAll(List.of("-XX:TieredStopAtLevel=1", option));
 		command.addAll(List.of("-jar", new File(jar).getAbsolutePath(), "--callosum.server.port=0", "--server.port=0"));
 		return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
 	}
