@@ -229,6 +229,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 
 	@Override
 	public void onNext(Object message) {
+		this.readAhead.relayed(message);
 		if (this.downstreamDone) {
 			return;
 		}

@@ -16,8 +16,6 @@
 
 package io.callosum.transport;
 
-import java.util.List;
-
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
@@ -60,6 +58,8 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	private boolean reading;
 
 	private @Nullable InboundRelay relay;
+
+	private final CodecPresence codecPresence = new CodecPresence();
 
 	private @Nullable Throwable failure;
 
@@ -114,7 +114,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		else if (!isHolding() && isWanted(ctx)) {
 			this.wanted = false;
 			this.passed = true;
-			ctx.fireChannelRead(message);
+			this.codecPresence.deliver(ctx, message);
 		}
 		else if (this.released) {
 			// TLS and codecs go on with the bytes that they have when the channel is
@@ -243,6 +243,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		boolean onLoop = this.owner.channel().eventLoop().inEventLoop();
 		synchronized (this) {
 			if (onLoop && !this.closed) {
+				this.codecPresence.forget();
 				return this.owner.operations();
 			}
 			CodecConnection codecs = this.codecs;
@@ -302,6 +303,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	void claimedBy(InboundRelay relay) {
 		assert isOnLoopOrAfter();
 		this.relay = relay;
+		this.codecPresence.forget();
 	}
 
 	/**
@@ -403,7 +405,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 				this.wanted = false;
 				delivered();
 				passed = true;
-				ctx.fireChannelRead(message);
+				this.codecPresence.deliver(ctx, message);
 			}
 			if (passed) {
 				ctx.fireChannelReadComplete();
@@ -462,16 +464,22 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		if (!asked && this.active && this.owner.readAheadBudget().isUsedUp()) {
 			return Math.min(size, ReceiveBuffers.MIN);
 		}
-		return (size > ReceiveBuffers.SMALL && (!asked || isDecoded())) ? ReceiveBuffers.SMALL : size;
+		if (size > ReceiveBuffers.DECODED && isDecoded()) {
+			return ReceiveBuffers.DECODED;
+		}
+		return asked ? size : Math.min(size, ReceiveBuffers.SMALL);
 	}
 
 	private boolean isDecoded() {
-		if (this.context == null || this.relay == null || this.discarding) {
-			return false;
-		}
-		List<String> names = this.context.pipeline().names();
-		// Between this handler and the one that reports failures of codecs
-		return names.indexOf(CodecFailureHandler.NAME) > names.indexOf(this.context.name()) + 1;
+		ChannelHandlerContext ctx = this.context;
+		return ctx != null && this.relay != null && !this.discarding && this.codecPresence.isBehind(ctx);
+	}
+
+	/**
+	 * The relay has got a message.
+	 */
+	void relayed(Object message) {
+		this.codecPresence.arrived(message);
 	}
 
 	/**

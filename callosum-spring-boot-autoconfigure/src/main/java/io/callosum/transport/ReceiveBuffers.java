@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sizes the buffers that channels read into. While an owner asks for bytes they grow and
  * shrink with what arrives, as Netty's do by default. Otherwise they are small: what is
- * in them is held, and any number of peers may send. They are small too where a codec
+ * in them is held, and any number of peers may send. They are smaller still where a codec
  * makes messages of the bytes: of 64 KiB of empty lines it makes 65,536.
  */
 public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
@@ -32,9 +32,15 @@ public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator
 	public static final ReceiveBuffers DEFAULT = new ReceiveBuffers();
 
 	/**
-	 * The largest buffer for what nobody has asked for, and for what is decoded.
+	 * The largest buffer for what nobody has asked for.
 	 */
 	static final int SMALL = 4096;
+
+	/**
+	 * The largest buffer for what is decoded. Other connections of the event loop wait
+	 * while its messages are dealt with, a thousand of them from each peer.
+	 */
+	static final int DECODED = 1024;
 
 	private static final int FIRST = 2048;
 

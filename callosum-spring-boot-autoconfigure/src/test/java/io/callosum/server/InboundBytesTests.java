@@ -59,6 +59,7 @@ import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
 import reactor.core.scheduler.Schedulers;
+import reactor.netty.Connection;
 import reactor.netty.NettyInbound;
 import reactor.netty.tcp.TcpServer;
 
@@ -134,6 +135,31 @@ class InboundBytesTests {
 			Payload.verify(client.read(bytes.length), bytes);
 			sent.join();
 			assertThat(this.tap.largestRead()).isEqualTo(64 * 1024);
+		}
+	}
+
+	@Test
+	void whatIsDecodedIsReadInPiecesOfAKilobyte() {
+		AtomicReference<Connection> netty = new AtomicReference<>();
+		try (TestServer server = create(
+				(connection) -> connection.inbound().withConnection(netty::set).receive().then())
+			.start()) {
+			TestClient client = server.connect();
+			assertThat(client.readSlot()).isZero();
+			client.send(new byte[4 * 1024 * 1024]);
+			this.tap.awaitBytesRead(4 * 1024 * 1024);
+			int messages = this.tap.messagesRead();
+			netty.get()
+				.channel()
+				.eventLoop()
+				.submit(() -> netty.get().addHandlerLast(new LineBasedFrameDecoder(10)))
+				.syncUninterruptibly();
+			byte[] lines = new byte[256 * 1024];
+			Arrays.fill(lines, (byte) '\n');
+			client.send(lines);
+			this.tap.awaitBytesRead(4 * 1024 * 1024 + lines.length);
+			// But for the first, which nobody knew of that it would be decoded
+			assertThat(this.tap.messagesRead() - messages).isGreaterThan((lines.length - 64 * 1024) / 1024);
 		}
 	}
 
