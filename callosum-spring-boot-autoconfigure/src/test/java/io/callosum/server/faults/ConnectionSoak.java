@@ -85,7 +85,7 @@ class ConnectionSoak {
 	 * open. Direct memory is what the pools have reserved, in steps of some megabytes.
 	 */
 	private static final Map<String, Long> AT_REST = Map.of("descriptors", 1L, "threads", 1L, "meters", 0L, "heap",
-			1_000_000L, "buffers", 0L, "direct", 16_000_000L);
+			1_000_000L, "buffers", 0L, "direct", 8_000_000L, "netty", 8_000_000L);
 
 	/**
 	 * How much the median of the samples' last third may exceed that of their first

@@ -16,8 +16,13 @@
 
 package io.callosum.server.faults;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
@@ -56,6 +61,27 @@ final class HonestClient implements AutoCloseable {
 
 	static HonestClient secure(InetSocketAddress server) {
 		return new HonestClient(() -> TestClient.secure(server));
+	}
+
+	/**
+	 * Return one that comes from one address after another, so that no limit for each of
+	 * them holds it up.
+	 */
+	static HonestClient from(List<InetAddress> addresses, InetSocketAddress server) {
+		AtomicInteger visits = new AtomicInteger();
+		return new HonestClient(
+				() -> new TestClient(server, bound(addresses.get(visits.getAndIncrement() % addresses.size()))));
+	}
+
+	private static Socket bound(InetAddress address) {
+		try {
+			Socket socket = new Socket();
+			socket.bind(new InetSocketAddress(address, 0));
+			return socket;
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
 	}
 
 	private void run() {

@@ -24,10 +24,14 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Many clients at once that mean no good. They read nothing, and leave by a reset.
+ * Many clients at once that mean no good. They leave by a reset.
  */
 final class Peers implements AutoCloseable {
 
@@ -36,11 +40,22 @@ final class Peers implements AutoCloseable {
 	private Peers() {
 	}
 
+	static Peers none() {
+		return new Peers();
+	}
+
 	static Peers connect(InetSocketAddress server, Behavior behavior, int count) {
+		return connect(server, Collections.nCopies(count, behavior.address(server.getAddress())));
+	}
+
+	/**
+	 * Connect one from each address.
+	 */
+	static Peers connect(InetSocketAddress server, List<InetAddress> addresses) {
 		Peers peers = new Peers();
 		try {
-			for (int i = 0; i < count; i++) {
-				peers.channels.add(connect(server, behavior));
+			for (InetAddress address : addresses) {
+				peers.channels.add(connect(server, address));
 			}
 		}
 		catch (IOException ex) {
@@ -52,17 +67,18 @@ final class Peers implements AutoCloseable {
 
 	/**
 	 * Let peers connect, send and leave at once, one after another.
+	 * @return none
 	 */
-	static void comeAndGo(InetSocketAddress server, Behavior behavior, byte[] bytes, int count) {
+	static Peers comeAndGo(InetSocketAddress server, Behavior behavior, byte[] bytes, int count) {
 		for (int i = 0; i < count; i++) {
 			try (Peers peers = connect(server, behavior, 1)) {
 				peers.send(bytes);
 			}
 		}
+		return none();
 	}
 
-	private static SocketChannel connect(InetSocketAddress server, Behavior behavior) throws IOException {
-		InetAddress address = behavior.address(server.getAddress());
+	private static SocketChannel connect(InetSocketAddress server, InetAddress address) throws IOException {
 		SocketChannel channel = SocketChannel.open();
 		channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
 		channel.setOption(StandardSocketOptions.SO_LINGER, 0);
@@ -77,7 +93,7 @@ final class Peers implements AutoCloseable {
 	/**
 	 * Send from each as much of some bytes as its socket takes.
 	 */
-	void send(byte[] bytes) {
+	Peers send(byte[] bytes) {
 		ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
 		for (SocketChannel channel : this.channels) {
 			try {
@@ -87,6 +103,7 @@ final class Peers implements AutoCloseable {
 				// The server has closed the connection
 			}
 		}
+		return this;
 	}
 
 	/**
@@ -100,6 +117,35 @@ final class Peers implements AutoCloseable {
 			catch (IOException ex) {
 				// The server has closed the connection
 			}
+		}
+	}
+
+	/**
+	 * Wait until the server has told each whether it has a slot.
+	 * @return how many have one
+	 */
+	int awaitSlots() {
+		List<SocketChannel> waiting = new ArrayList<>(this.channels);
+		ByteBuffer line = ByteBuffer.allocate(16);
+		AtomicInteger slots = new AtomicInteger();
+		ApplicationProcess.await("slots", () -> {
+			waiting.removeIf((channel) -> {
+				int read = read(channel, line.clear());
+				slots.addAndGet((read > 0) ? 1 : 0);
+				return read != 0;
+			});
+			assertThat(waiting).isEmpty();
+		});
+		return slots.get();
+	}
+
+	private static int read(SocketChannel channel, ByteBuffer buffer) {
+		try {
+			return channel.read(buffer);
+		}
+		catch (IOException ex) {
+			// The server has closed the connection
+			return -1;
 		}
 	}
 

@@ -330,6 +330,7 @@ class StandaloneApplication {
 		state.put("sslHandlers", count(objects, ".*\\.SslHandler"));
 		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
 		state.put("direct", directMemory());
+		state.put("netty", Math.max(0, PlatformDependent.usedDirectMemory()));
 		state.put("buffers", pinnedMemory());
 		state.put("threads", (long) ManagementFactory.getThreadMXBean().getThreadCount());
 		state.put("meters", (long) registry.getMeters().size());
@@ -419,12 +420,15 @@ class StandaloneApplication {
 		return PooledByteBufAllocator.DEFAULT.pinnedDirectMemory() + PooledByteBufAllocator.DEFAULT.pinnedHeapMemory();
 	}
 
+	/**
+	 * Return how much direct memory the JVM knows of. That has what Netty allocates in
+	 * it, but for JDK 25 and later.
+	 */
 	private static long directMemory() {
-		return Math.max(0, PlatformDependent.usedDirectMemory())
-				+ ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class)
-					.stream()
-					.mapToLong(BufferPoolMXBean::getMemoryUsed)
-					.sum();
+		return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class)
+			.stream()
+			.mapToLong(BufferPoolMXBean::getMemoryUsed)
+			.sum();
 	}
 
 	private static long sockets() throws IOException {
