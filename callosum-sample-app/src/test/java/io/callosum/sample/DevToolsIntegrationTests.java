@@ -118,11 +118,11 @@ class DevToolsIntegrationTests {
 
 	/**
 	 * Return a port that is free, and that the system gives to no client while the server
-	 * is restarted.
+	 * is restarted. Those of the tests of the starter are above.
 	 */
 	private static int freePort() {
 		while (true) {
-			int port = ThreadLocalRandom.current().nextInt(20_000, 30_000);
+			int port = ThreadLocalRandom.current().nextInt(20_000, 21_000);
 			try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
 				return socket.getLocalPort();
 			}

@@ -17,27 +17,42 @@
 package io.callosum.server;
 
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A port for servers that are bound to it more than once. The system does not give it to
- * a client meanwhile, as it does with a port that it has chosen.
+ * a client meanwhile, as it does with a port that it has chosen. Nor does another process
+ * of the same build get it: each has a range of its own.
  */
 public final class FreePort {
+
+	private static final int PORTS = 1000;
+
+	/**
+	 * The range begins at 21,000 in the first process, or where there is only one. The
+	 * tests of the sample use what is below.
+	 */
+	private static final int FIRST = 20_000 + PORTS * Integer.getInteger("surefire.forkNumber", 1);
+
+	/**
+	 * Starts anywhere, as builds may run side by side.
+	 */
+	private static final AtomicInteger next = new AtomicInteger(ThreadLocalRandom.current().nextInt(PORTS));
 
 	private FreePort() {
 	}
 
 	/**
-	 * Return a port that is free, and out of the range from which clients have theirs.
+	 * Return a port that is free on all addresses, and out of the range from which
+	 * clients have theirs.
 	 * @return the port
 	 */
 	public static int find() {
 		while (true) {
-			int port = ThreadLocalRandom.current().nextInt(20_000, 30_000);
-			try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+			int port = FIRST + Math.floorMod(next.getAndIncrement(), PORTS);
+			try (ServerSocket socket = new ServerSocket(port, 1)) {
 				return socket.getLocalPort();
 			}
 			catch (IOException ex) {
