@@ -19,7 +19,6 @@ package io.callosum.autoconfigure;
 import java.time.Duration;
 
 import org.apache.commons.logging.Log;
-import org.apache.commons.logging.LogFactory;
 
 import org.springframework.context.SmartLifecycle;
 
@@ -38,9 +37,17 @@ public abstract class GracefulShutdownLifecycle implements SmartLifecycle {
 	 */
 	protected static final Duration UNTIL_CUT_SHORT = Duration.ofDays(365);
 
-	private final Log logger = LogFactory.getLog(getClass());
+	private final Log logger;
 
 	private volatile boolean running;
+
+	/**
+	 * Create a lifecycle.
+	 * @param logger the log of what is drained
+	 */
+	protected GracefulShutdownLifecycle(Log logger) {
+		this.logger = logger;
+	}
 
 	@Override
 	public final void start() {
@@ -73,7 +80,7 @@ public abstract class GracefulShutdownLifecycle implements SmartLifecycle {
 	 * @param failure what to log if it fails
 	 * @param ended run at the end
 	 */
-	protected final void drain(String thread, Runnable drain, String failure, Runnable ended) {
+	protected final void drainOnNewThread(String thread, Runnable drain, String failure, Runnable ended) {
 		Runnable task = () -> {
 			try {
 				drain.run();

@@ -20,6 +20,8 @@ import java.util.Collection;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
+import org.apache.commons.logging.LogFactory;
+
 import org.springframework.context.SmartLifecycle;
 
 import io.callosum.autoconfigure.GracefulShutdownLifecycle;
@@ -35,8 +37,9 @@ final class ClientGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 	private final Supplier<Collection<CallosumClient>> clients;
 
 	ClientGracefulShutdownLifecycle(Supplier<Collection<CallosumClient>> clients) {
+		super(LogFactory.getLog(CallosumClient.class));
 		this.clients = clients;
-		// Registered while the context starts, which does not start it any more
+		// The context has started its lifecycles already and will not start this one
 		start();
 	}
 
@@ -51,7 +54,7 @@ final class ClientGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 			}
 		};
 		for (CallosumClient client : clients) {
-			drain("callosum-client-shutdown", () -> client.stop(UNTIL_CUT_SHORT),
+			drainOnNewThread("callosum-client-shutdown", () -> client.stop(UNTIL_CUT_SHORT),
 					"Failed to wait for the leases of " + client, oneEnded);
 		}
 		oneEnded.run();

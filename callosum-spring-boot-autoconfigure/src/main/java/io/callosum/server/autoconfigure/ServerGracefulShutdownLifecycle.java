@@ -16,6 +16,8 @@
 
 package io.callosum.server.autoconfigure;
 
+import org.apache.commons.logging.LogFactory;
+
 import org.springframework.context.SmartLifecycle;
 
 import io.callosum.autoconfigure.GracefulShutdownLifecycle;
@@ -34,6 +36,7 @@ final class ServerGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 	private final boolean enabled;
 
 	ServerGracefulShutdownLifecycle(CallosumServer server, boolean enabled) {
+		super(LogFactory.getLog(CallosumServer.class));
 		this.server = server;
 		this.enabled = enabled;
 	}
@@ -41,8 +44,8 @@ final class ServerGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 	@Override
 	protected void drain(Runnable ended) {
 		if (this.enabled && this.server.isRunning()) {
-			drain("callosum-shutdown", () -> this.server.stop(UNTIL_CUT_SHORT), "Failed to drain the Callosum server",
-					ended);
+			drainOnNewThread("callosum-shutdown", () -> this.server.stop(UNTIL_CUT_SHORT),
+					"Failed to drain the Callosum server", ended);
 		}
 		else {
 			ended.run();

@@ -21,13 +21,19 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.slf4j.LoggerFactory;
 import reactor.core.scheduler.Schedulers;
 
 import org.springframework.beans.factory.annotation.Autowired;
@@ -43,6 +49,9 @@ import io.callosum.server.CallosumServer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.BDDMockito.willThrow;
+import static org.mockito.Mockito.mock;
 
 /**
  * Tests for how auto-configured clients start and stop with their context.
@@ -182,6 +191,27 @@ class CallosumClientLifecycleTests {
 			assertThat(client.isRunning()).isFalse();
 		});
 		TestApplications.await(() -> assertThat(clientThreads()).isZero());
+	}
+
+	@Test
+	void aDrainThatFailsIsLoggedByTheLoggerOfTheClientAndEnds() throws InterruptedException {
+		CallosumClient client = mock(CallosumClient.class);
+		willThrow(new IllegalStateException("test")).given(client).stop(any());
+		ListAppender<ILoggingEvent> log = new ListAppender<>();
+		log.start();
+		Logger logger = (Logger) LoggerFactory.getLogger(CallosumClient.class);
+		logger.addAppender(log);
+		try {
+			CountDownLatch ended = new CountDownLatch(1);
+			new ClientGracefulShutdownLifecycle(() -> List.of(client)).stop(ended::countDown);
+			assertThat(ended.await(TestApplications.TIMEOUT.toSeconds(), TimeUnit.SECONDS)).isTrue();
+		}
+		finally {
+			logger.detachAppender(log);
+		}
+		assertThat(log.list).singleElement()
+			.satisfies(
+					(event) -> assertThat(event.getFormattedMessage()).startsWith("Failed to wait for the leases of"));
 	}
 
 	@Test
