@@ -20,6 +20,7 @@ import org.springframework.boot.autoconfigure.condition.ConditionMessage;
 import org.springframework.boot.autoconfigure.condition.ConditionOutcome;
 import org.springframework.boot.autoconfigure.condition.SpringBootCondition;
 import org.springframework.boot.context.properties.bind.BindHandler;
+import org.springframework.boot.context.properties.bind.BindResult;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
 import org.springframework.context.annotation.ConditionContext;
@@ -39,11 +40,11 @@ final class OnServerEnabledCondition extends SpringBootCondition {
 	@Override
 	public ConditionOutcome getMatchOutcome(ConditionContext context, AnnotatedTypeMetadata metadata) {
 		BindHandler handler = new EmptyPropertyBindHandlerAdvisor().apply(BindHandler.DEFAULT);
-		boolean enabled = Binder.get(context.getEnvironment())
-			.bind(ENABLED, Bindable.of(Boolean.class), handler)
-			.orElse(true);
-		return new ConditionOutcome(enabled,
-				ConditionMessage.forCondition("Callosum server").because(ENABLED + " is " + enabled));
+		BindResult<Boolean> enabled = Binder.get(context.getEnvironment())
+			.bind(ENABLED, Bindable.of(Boolean.class), handler);
+		String state = enabled.isBound() ? enabled.get().toString() : "not set";
+		return new ConditionOutcome(enabled.orElse(true),
+				ConditionMessage.forCondition("Callosum server").because(ENABLED + " is " + state));
 	}
 
 }

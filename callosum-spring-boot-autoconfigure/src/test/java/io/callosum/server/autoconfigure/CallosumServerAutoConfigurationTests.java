@@ -26,12 +26,14 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import reactor.netty.resources.LoopResources;
 import reactor.netty.tcp.TcpServer;
 
 import org.springframework.boot.LazyInitializationBeanFactoryPostProcessor;
 import org.springframework.boot.autoconfigure.AutoConfigurations;
+import org.springframework.boot.autoconfigure.condition.ConditionEvaluationReport;
 import org.springframework.boot.test.context.FilteredClassLoader;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 import org.springframework.context.ApplicationContext;
@@ -91,6 +93,18 @@ class CallosumServerAutoConfigurationTests {
 				.doesNotHaveBean(ServerGracefulShutdownLifecycle.class)
 				.doesNotHaveBean(LocalPortListener.class)
 				.doesNotHaveBean(CallosumServerProperties.class));
+	}
+
+	@ParameterizedTest
+	@CsvSource({ "callosum.server.enabled=true, is true", "callosum.server.enabled=false, is false",
+			"callosum.server.port=0, is not set" })
+	void theConditionReportSaysWhetherThePropertyIsSet(String property, String state) {
+		this.runner.withPropertyValues(property)
+			.run((context) -> assertThat(ConditionEvaluationReport.get(context.getBeanFactory())
+				.getConditionAndOutcomesBySource()
+				.get(CallosumServerAutoConfiguration.class.getName()))
+				.anySatisfy((condition) -> assertThat(condition.getOutcome().getMessage())
+					.endsWith("callosum.server.enabled " + state)));
 	}
 
 	@Test

@@ -65,7 +65,7 @@ class EmptyPropertyTests {
 		String location = CallosumServerProperties.class.getClassLoader().getResource(classFile).toString();
 		String metadata = location.replace(classFile, "META-INF/spring-configuration-metadata.json");
 		List<String> names = JsonPath.read(URI.create(metadata).toURL().openStream(), "$.properties[*].name");
-		// Conditions read these two: see StartFailureTests and ConfiguredClientTests
+		// Read one by one: see StartFailureTests and ConfiguredClientTests
 		List<String> keys = names.stream()
 			.filter((name) -> name.startsWith("callosum."))
 			.filter((name) -> !name.equals(SERVER + ".enabled") && !name.equals(CLIENT + ".enabled"))
