@@ -57,7 +57,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 	void aServerThatWasFrozenHasClosedNoConnectionAndAcceptsNewOnes() throws Exception {
 		int backlog = 16;
 		this.application = launcher()
-			.server("idle-timeout=4s", "write-timeout=4s", "slot-timeout=2s", "backlog=" + backlog)
+			.server("idle-timeout=6s", "write-timeout=6s", "slot-timeout=2s", "backlog=" + backlog)
 			.start();
 		List<TestClient> readers = connect(Behavior.FLOOD, 3);
 		List<TestClient> talkers = connect(Behavior.ECHO, 20);
@@ -78,7 +78,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		try (Selector waiting = Selector.open()) {
 			connect(waiting, 100);
 			// For longer than the timeouts, and until late answers are due too
-			TimeUnit.SECONDS.sleep(8);
+			TimeUnit.SECONDS.sleep(12);
 			this.application.signal("CONT");
 			assertThat(readSlots(waiting, backlog)).hasSizeGreaterThanOrEqualTo(backlog);
 		}
@@ -86,7 +86,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		askers.forEach((client) -> assertThat(client.isRefused()).isTrue());
 		// For longer than the timeouts
 		int sentBefore = sent.get();
-		ApplicationProcess.await("more", () -> assertThat(sent).hasValueGreaterThan(sentBefore + 25));
+		ApplicationProcess.await("more", () -> assertThat(sent).hasValueGreaterThan(sentBefore + 38));
 		ApplicationProcess.await("timeouts", () -> {
 			Map<String, Long> freed = this.application.output()
 				.lines()
