@@ -30,6 +30,7 @@ import io.callosum.transport.KeepAlive;
  * The part of {@link CallosumServer.Builder} that limits what peers may do: how many
  * connect, and how long anything may take.
  */
+// Package-private, as it is no API of its own: javac bridges each setter in the builder
 abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 
 	private static final DataSize MAX_READ_AHEAD = DataSize.ofGigabytes(1);
