@@ -96,29 +96,30 @@ public class CallosumServer {
 				"CallosumServer.start() blocks and must not be called on an event loop");
 		boolean inUserCode = this.userCode.isInUserCode();
 		ServerRun run;
-		boolean starting;
+		boolean starting = false;
 		synchronized (this.lifecycleMonitor) {
-			ServerRun last = this.run.get();
-			while (last != null && last.isStopping() && !inUserCode) {
+			run = this.run.get();
+			while (run != null && run.isStopping() && !inUserCode) {
 				ServerRun.awaitChange(this.lifecycleMonitor);
-				last = this.run.get();
+				run = this.run.get();
 			}
-			// A stop may begin at any line. One that begins after the wait follows this
-			// start
-			starting = last == null || (inUserCode && last.hasEnded());
-			run = (starting || last == null) ? new ServerRun(this) : last;
-			Assert.state(starting || !inUserCode || !run.isStopping(),
-					"The server is stopping; start it again in a listener of ServerStoppedEvent");
-			if (starting) {
+			// A stop that begins after this wait is ordered after this start
+			if (run == null || (inUserCode && run.hasEnded())) {
+				starting = true;
+				run = new ServerRun(this);
 				this.userCode.keepThread(true);
 				this.run.set(run);
+			}
+			else {
+				Assert.state(!inUserCode || !run.isStopping(),
+						"The server is stopping; start it again in a listener of ServerStoppedEvent");
 			}
 		}
 		if (starting) {
 			run.start();
 		}
 		else {
-			run.awaitBound(this.userCode.isInUserCode());
+			run.awaitBound(inUserCode);
 		}
 	}
 

@@ -158,7 +158,7 @@ class InboundBytesTests {
 			Arrays.fill(lines, (byte) '\n');
 			client.send(lines);
 			this.tap.awaitBytesRead(4 * 1024 * 1024 + lines.length);
-			// But for the first, which nobody knew of that it would be decoded
+			// Except the first, read before the codec was noticed
 			assertThat(this.tap.messagesRead() - messages).isGreaterThan((lines.length - 64 * 1024) / 1024);
 		}
 	}

@@ -193,9 +193,9 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Check that a codec that is added, and a subscription that follows, after the bytes
-	 * were read and before the event loop turns to anything else but their end, make a
-	 * difference.
+	 * Check that a codec still decodes the bytes if it is added, and a subscription
+	 * follows, after they were read and before the event loop turns to anything but their
+	 * end.
 	 * @param leave how the peer leaves
 	 * @param customizer says where the handler runs
 	 * @param handler returns a handler that claims the bytes, and lets another thread

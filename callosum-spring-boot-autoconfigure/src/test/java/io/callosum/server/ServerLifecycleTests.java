@@ -653,10 +653,6 @@ class ServerLifecycleTests {
 		}
 	}
 
-	/**
-	 * Return a port below those that systems give to clients: while no server listens, a
-	 * client could have got it, even one that connects to itself.
-	 */
 	private static void withLoops(boolean shared, Consumer<LoopResources> test) {
 		if (!shared) {
 			test.accept(null);

@@ -502,7 +502,7 @@ class ConnectionSoak {
 	private record Visit(Behavior behavior, Socket socket, TestClient client, Random random) {
 
 		private void readSlot() {
-			// A reset takes the rest of what has arrived with it
+			// A reset discards what has arrived but was not read
 			assertThat(this.client.readLine()).as(this.behavior.name())
 				.matches(this.behavior.isSlotAssigned() ? "|(0|[1-9][0-9]*)(\r\n?)?" : "");
 		}

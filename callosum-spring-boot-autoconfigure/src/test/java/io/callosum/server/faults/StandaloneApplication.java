@@ -421,8 +421,8 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * Return how much direct memory the JVM knows of. That has what Netty allocates in
-	 * it, but for JDK 25 and later.
+	 * Return how much direct memory the JVM knows of. Includes what Netty allocates,
+	 * except on JDK 25 and later.
 	 */
 	private static long directMemory() {
 		return ManagementFactory.getPlatformMXBeans(BufferPoolMXBean.class)
