@@ -101,8 +101,9 @@ final class CodecConnection implements Connection {
 	}
 
 	/**
-	 * Change the pipeline, which the event loop does not empty meanwhile. This is locked
-	 * only where Netty leaves the calls of the handler to the event loop.
+	 * Change the pipeline. Off the event loop, an open one is changed under the lock, so
+	 * that {@link #close()} comes before or after. Otherwise Netty calls the handler at
+	 * once, which must not happen under a lock.
 	 */
 	private Connection change(Supplier<Connection> change) {
 		if (!this.owner.channel().eventLoop().inEventLoop()) {

@@ -19,6 +19,7 @@ package io.callosum.transport;
 import java.util.List;
 
 import io.netty.channel.ChannelHandlerContext;
+import io.netty.handler.ssl.SslHandler;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,8 @@ final class CodecPresence {
 	private @Nullable Object delivering;
 
 	private @Nullable Boolean present;
+
+	private boolean encrypted;
 
 	/**
 	 * Deliver a message to the next handler.
@@ -69,9 +72,17 @@ final class CodecPresence {
 	boolean isBehind(ChannelHandlerContext ctx) {
 		if (this.present == null) {
 			List<String> names = ctx.pipeline().names();
+			this.encrypted = ctx.pipeline().get(SslHandler.class) != null;
 			this.present = names.indexOf(CodecFailureHandler.NAME) > names.indexOf(ctx.name()) + 1;
 		}
 		return this.present;
+	}
+
+	/**
+	 * Return whether there was TLS when this looked.
+	 */
+	boolean isEncrypted() {
+		return this.encrypted;
 	}
 
 }

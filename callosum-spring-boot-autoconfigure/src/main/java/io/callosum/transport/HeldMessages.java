@@ -60,6 +60,15 @@ final class HeldMessages {
 	}
 
 	/**
+	 * Return whether this holds more than a peer that is still there is read ahead, and
+	 * the budget is used up. A peer that closes is read to its end, asked or not, and of
+	 * its bytes codecs make any number of objects.
+	 */
+	boolean isFull() {
+		return this.bytes >= 2 * this.budget.perConnection() && this.budget.isUsedUp();
+	}
+
+	/**
 	 * Add a message, which is released when it is polled, or by {@link #release()}.
 	 */
 	void add(Object message) {

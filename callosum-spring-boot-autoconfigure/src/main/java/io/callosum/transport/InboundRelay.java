@@ -233,7 +233,11 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 		if (this.downstreamDone) {
 			return;
 		}
-		if (this.rest != null) {
+		if (this.rest != null && this.rest.isFull()) {
+			this.error = ReadAheadBudget.usedUp();
+			endUpstream();
+		}
+		else if (this.rest != null) {
 			this.rest.add(copy(message));
 			drain();
 		}
@@ -326,12 +330,21 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	private boolean completeNow() {
 		if (isReceiving() && this.upstream != null) {
 			gatherRest();
-			this.upstreamDone = true;
-			cancelUpstream(this.upstream);
-			this.readAhead.discard();
-			drain();
+			endUpstream();
 		}
 		return this.upstream != null || this.upstreamDone;
+	}
+
+	/**
+	 * Receive no more. What has been received is still delivered.
+	 */
+	private void endUpstream() {
+		this.upstreamDone = true;
+		if (this.upstream != null) {
+			cancelUpstream(this.upstream);
+		}
+		this.readAhead.discard();
+		drain();
 	}
 
 	private HeldMessages createRest() {
@@ -445,7 +458,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	 * where forgetting them is no leak. A message of a type that cannot be copied with
 	 * its fields stays what it is.
 	 */
-	private static Object copy(Object message) {
+	static Object copy(Object message) {
 		if (message instanceof ByteBufHolder holder) {
 			ByteBufHolder copy = holder.replace(Unpooled.copiedBuffer(holder.content()));
 			if (copy.getClass() == holder.getClass()) {

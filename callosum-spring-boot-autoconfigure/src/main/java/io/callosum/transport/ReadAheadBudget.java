@@ -76,6 +76,13 @@ public final class ReadAheadBudget {
 		return this.held.get() >= this.total;
 	}
 
+	/**
+	 * Return the error of a connection of which more cannot be held.
+	 */
+	static OutOfMemoryError usedUp() {
+		return new OutOfMemoryError("The read-ahead budget is used up");
+	}
+
 	void add(long bytes) {
 		this.held.addAndGet(bytes);
 	}

@@ -24,6 +24,7 @@ import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 import reactor.netty.Connection;
+import reactor.netty.NettyPipeline;
 
 /**
  * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
@@ -127,12 +128,9 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	private void hold(ChannelHandlerContext ctx, Object message) {
-		ReadAheadBudget budget = this.owner.readAheadBudget();
-		if (this.held != null && this.held.bytes() >= 2 * budget.perConnection() && budget.isUsedUp()) {
-			// Epoll reads all that a peer has sent when it closes, asked or not. A single
-			// read of a peer that is still there does not make so much
+		if (this.held != null && this.held.isFull()) {
 			ReferenceCountUtil.release(message);
-			exceptionCaught(ctx, new OutOfMemoryError("The read-ahead budget is used up"));
+			exceptionCaught(ctx, ReadAheadBudget.usedUp());
 			return;
 		}
 		if (this.held == null) {
@@ -201,12 +199,13 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			}
 		}
 		HeldMessages undecoded = this.held;
-		if (this.relay == null && undecoded != null && bytesSent() > 0) {
+		if (this.relay == null && undecoded != null && bytesSent() > 0
+				&& ctx.pipeline().get(NettyPipeline.ReactiveBridge) != null) {
 			// Whoever has been told of the slot may still claim them
 			this.held = null;
-			UnclaimedMessages unclaimed = new UnclaimedMessages(this.owner.readAheadBudget());
+			UnclaimedMessages unclaimed = new UnclaimedMessages(this.owner.readAheadBudget(), this.failure);
 			this.held = unclaimed.decode(undecoded, ctx);
-			this.failure = unclaimed.failureOr(this.failure);
+			this.failure = unclaimed.failure();
 		}
 		else {
 			ctx.fireChannelInactive();
@@ -226,7 +225,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			this.closed = true;
 			codecs = this.codecs;
 		}
-		// Not with this locked: no thread holds two locks
+		// Not under this lock, so that the two locks have no order
 		if (codecs != null) {
 			codecs.close();
 		}
@@ -455,8 +454,8 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	/**
 	 * Limit how much is read at once. What nobody has asked for is held, and of what is
 	 * decoded a codec makes any number of objects, so that is read in small pieces. A
-	 * read that was pending when the budget was used up cannot be withdrawn, but be very
-	 * small.
+	 * read that was pending when the budget was used up cannot be withdrawn, only kept
+	 * very small.
 	 * @param size how much could be read
 	 */
 	int limitRead(int size) {
@@ -465,7 +464,8 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			return Math.min(size, ReceiveBuffers.MIN);
 		}
 		if (size > ReceiveBuffers.DECODED && isDecoded()) {
-			return ReceiveBuffers.DECODED;
+			// With TLS, what is decoded is a record, however it was read
+			return this.codecPresence.isEncrypted() ? Math.min(size, ReceiveBuffers.SMALL) : ReceiveBuffers.DECODED;
 		}
 		return asked ? size : Math.min(size, ReceiveBuffers.SMALL);
 	}

@@ -23,18 +23,32 @@ import org.jspecify.annotations.Nullable;
 import reactor.netty.NettyPipeline;
 
 /**
- * What the codecs of a customizer make of bytes that nobody has claimed when their
- * connection ends: Netty is about to remove these codecs, and somebody may claim the
- * bytes later. Event loop.
+ * Collects what the codecs of a customizer make of bytes that nobody has claimed when
+ * their connection ends: Netty is about to remove these codecs, and somebody may claim
+ * the bytes later. Event loop.
  */
 final class UnclaimedMessages extends ChannelInboundHandlerAdapter {
 
 	private final HeldMessages decoded;
 
+	/**
+	 * What comes after the messages.
+	 */
 	private @Nullable Throwable failure;
 
-	UnclaimedMessages(ReadAheadBudget budget) {
+	/**
+	 * Whether a codec has failed, or has made more than may be held.
+	 */
+	private boolean failed;
+
+	/**
+	 * Create a new instance.
+	 * @param budget counts what is collected
+	 * @param failure what ended the connection, {@code null} if the peer closed it
+	 */
+	UnclaimedMessages(ReadAheadBudget budget, @Nullable Throwable failure) {
 		this.decoded = new HeldMessages(budget);
+		this.failure = failure;
 	}
 
 	/**
@@ -46,34 +60,41 @@ final class UnclaimedMessages extends ChannelInboundHandlerAdapter {
 	HeldMessages decode(HeldMessages messages, ChannelHandlerContext ctx) {
 		ctx.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum.unclaimed", this);
 		Object message;
-		while ((message = messages.poll()) != null) {
+		while (!this.failed && (message = messages.poll()) != null) {
 			ctx.fireChannelRead(message);
 		}
+		messages.release();
 		ctx.fireChannelReadComplete();
+		if (this.failure != null && !this.failed) {
+			ctx.fireExceptionCaught(this.failure);
+		}
 		ctx.fireChannelInactive();
 		return this.decoded;
 	}
 
 	/**
-	 * Return what a codec has failed with, which comes before what ended the connection.
+	 * Return what comes after the messages, {@code null} if they just end: what a codec
+	 * has failed with, or else what ended the connection.
 	 */
-	@Nullable Throwable failureOr(@Nullable Throwable end) {
-		return (this.failure != null) ? this.failure : end;
+	@Nullable Throwable failure() {
+		return this.failure;
 	}
 
 	@Override
 	public void channelRead(ChannelHandlerContext ctx, Object message) {
-		if (this.failure == null) {
-			this.decoded.add(message);
+		if (!this.failed && this.decoded.isFull()) {
+			exceptionCaught(ctx, ReadAheadBudget.usedUp());
 		}
-		else {
-			ReferenceCountUtil.release(message);
+		if (!this.failed) {
+			this.decoded.add(InboundRelay.copy(message));
 		}
+		ReferenceCountUtil.release(message);
 	}
 
 	@Override
 	public void exceptionCaught(ChannelHandlerContext ctx, Throwable cause) {
-		if (this.failure == null) {
+		if (!this.failed && cause != this.failure) {
+			this.failed = true;
 			this.failure = cause;
 		}
 	}

@@ -93,7 +93,7 @@ class AttackIntegrationTests extends ApplicationFaults {
 	void peersThatSendWhatNobodyAsksForMuteNobody() {
 		// With what is unread beyond the read-ahead, only the idle timeout notices that
 		// they have left
-		start(launcher().server("idle-timeout=3s", "completion-timeout=1s").arguments("--test.handler=true"));
+		start(launcher().server("idle-timeout=2s", "completion-timeout=1s").arguments("--test.handler=true"));
 		attack("bytes that are never read", () -> {
 			Peers peers = Peers.connect(this.server, Behavior.STALL, 4000);
 			peers.send(BYTES);
@@ -112,6 +112,13 @@ class AttackIntegrationTests extends ApplicationFaults {
 			byte[] lines = new byte[2 * BYTES.length];
 			Arrays.fill(lines, (byte) '\n');
 			return Peers.connect(this.server, Behavior.LINES, 150).send(lines);
+		});
+		attack("lines of peers that leave", () -> {
+			byte[] lines = new byte[2 * BYTES.length];
+			Arrays.fill(lines, (byte) '\n');
+			Peers peers = Peers.connect(this.server, Behavior.LINES, 300).send(lines);
+			peers.shutdownOutput();
+			return peers;
 		});
 		attack("peers that leave before their slot is assigned",
 				() -> Peers.comeAndGo(this.server, Behavior.ASSIGN_TOO_LATE, new byte[0], 2000));
