@@ -23,13 +23,12 @@ import org.jspecify.annotations.Nullable;
 import org.reactivestreams.Publisher;
 import org.reactivestreams.Subscription;
 import reactor.core.CoreSubscriber;
-import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
 import reactor.util.context.Context;
 
 /**
  * A subscription that calls a function with its lease, and subscribes to what the
- * function returns. The lease ends with that.
+ * function returns. The lease ends when that publisher does.
  *
  * @param <T> what is emitted
  */
@@ -69,11 +68,11 @@ abstract class FunctionSubscription<T> extends LeaseSubscription<T> implements C
 			return;
 		}
 		returned(lease);
-		Flux.<T>from(publisher).subscribe(this);
+		publisher.subscribe(this);
 	}
 
 	/**
-	 * The function has returned what is subscribed to next.
+	 * Called before the publisher that the function has returned is subscribed to.
 	 */
 	void returned(PooledLease lease) {
 	}

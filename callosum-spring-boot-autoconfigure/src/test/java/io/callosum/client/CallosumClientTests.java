@@ -292,6 +292,16 @@ class CallosumClientTests {
 	}
 
 	@Test
+	void anErrorThatReactorNeverCatchesEndsTheLeaseToo() {
+		CallosumClient client = start();
+		NoClassDefFoundError fatal = new NoClassDefFoundError("Missing");
+		StepVerifier.create(client.exchange((lease) -> Mono.error(fatal))).verifyErrorMatches(fatal::equals);
+		StepVerifier.create(client.use((lease) -> Flux.error(fatal))).verifyErrorMatches(fatal::equals);
+		StepVerifier.create(client.use((lease) -> Mono.error(fatal))).verifyErrorMatches(fatal::equals);
+		assertThat(this.measurements).filteredOn("lease DISCARDED"::equals).hasSize(3);
+	}
+
+	@Test
 	void anExchangeThatIsCanceledIsDiscarded() {
 		CallosumClient client = start();
 		AtomicReference<FakeLease> used = new AtomicReference<>();
