@@ -93,7 +93,7 @@ class AttackIntegrationTests extends ApplicationFaults {
 	void peersThatSendWhatNobodyAsksForMuteNobody() {
 		// With what is unread beyond the read-ahead, only the idle timeout notices that
 		// they have left
-		start(launcher().server("idle-timeout=2s", "completion-timeout=1s").arguments("--test.handler=true"));
+		start(launcher().server("idle-timeout=1500ms", "completion-timeout=1s").arguments("--test.handler=true"));
 		attack("bytes that are never read", () -> {
 			Peers peers = Peers.connect(this.server, Behavior.STALL, 4000);
 			peers.send(BYTES);
