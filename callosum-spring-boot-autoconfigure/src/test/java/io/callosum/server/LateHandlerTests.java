@@ -50,10 +50,16 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.reactivestreams.Subscriber;
+import org.reactivestreams.Subscription;
+import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.SignalType;
+import reactor.core.publisher.Sinks;
 import reactor.netty.Connection;
 import reactor.netty.NettyInbound;
 import reactor.netty.tcp.TcpServer;
+
+import org.springframework.util.unit.DataSize;
 
 import io.callosum.server.HandlerCompletionTests.Leave;
 
@@ -396,6 +402,41 @@ class LateHandlerTests {
 		}
 	}
 
+	@ParameterizedTest
+	@ValueSource(booleans = { false, true })
+	void whatCodecsMakeOfTheBytesOfAPeerThatHasLeftStaysWithinTheBudget(boolean ofCustomizer) {
+		int sent = 10_000;
+		IdleSubscriber lines = new IdleSubscriber();
+		try (TestServer server = create((connection) -> {
+			NettyInbound inbound = ofCustomizer ? connection.inbound()
+					: connection.inbound().withConnection(LateHandlerTests::decodeLines);
+			inbound.receive().asString().subscribe(lines);
+			this.reached.countDown();
+			return lines.done.asMono();
+		}, (builder) -> (ofCustomizer
+				? builder.customizer((tcpServer) -> tcpServer.doOnConnection(LateHandlerTests::decodeLines)) : builder)
+			.readAheadBudget(DataSize.ofKilobytes(32)))) {
+			if (ofCustomizer) {
+				server.events().on(ConnectionEvent.class, (event) -> pause(Moment.HANDLER, Moment.HANDLER));
+			}
+			server.start();
+			TestClient client = server.connect();
+			client.readSlot();
+			TestThreads.await(this.reached);
+			client.send("\n".repeat(sent));
+			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
+				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(sent)));
+			client.close();
+			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
+			this.left.countDown();
+			TestThreads.await(lines.subscribed);
+			lines.requestUnbounded();
+			assertThat(lines.failure).succeedsWithin(Duration.ofSeconds(30)).isInstanceOf(OutOfMemoryError.class);
+			assertThat(lines.received).hasValueBetween(1, sent / 10);
+			server.verifyNothingLeft();
+		}
+	}
+
 	@Test
 	void whatACustomizersCodecDecodesWhenAPeerHasLeftPassesThroughThoseOfItsHandler() {
 		try (TestServer server = create(
@@ -584,6 +625,41 @@ class LateHandlerTests {
 	}
 
 	record Case(Moment moment, Leave leave, Decoder decoder) {
+	}
+
+	/**
+	 * Asks for nothing of its own.
+	 */
+	private static final class IdleSubscriber extends BaseSubscriber<String> {
+
+		private final CountDownLatch subscribed = new CountDownLatch(1);
+
+		private final AtomicInteger received = new AtomicInteger();
+
+		private final CompletableFuture<Throwable> failure = new CompletableFuture<>();
+
+		private final Sinks.Empty<Void> done = Sinks.empty();
+
+		@Override
+		protected void hookOnSubscribe(Subscription subscription) {
+			this.subscribed.countDown();
+		}
+
+		@Override
+		protected void hookOnNext(String line) {
+			this.received.incrementAndGet();
+		}
+
+		@Override
+		protected void hookOnError(Throwable error) {
+			this.failure.complete(error);
+		}
+
+		@Override
+		protected void hookFinally(SignalType signal) {
+			this.done.tryEmitEmpty();
+		}
+
 	}
 
 }
