@@ -17,6 +17,7 @@
 package io.callosum.sample;
 
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -72,14 +73,17 @@ class FleetViewerTests extends AbstractFleetTests {
 		await().until(() -> seen.test(List.of("restored")));
 	}
 
-	@Test
-	void aRollingRestartIsSeenInATerminal() throws Exception {
-		awaitEven(3, 60);
+	private BufferedReader openTerminal() throws IOException {
 		URLConnection connection = new URL("http", "127.0.0.1", this.sample.httpPort(), "/fleet/stream?format=text")
 			.openConnection();
 		connection.setReadTimeout(30_000);
-		try (BufferedReader in = new BufferedReader(
-				new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+		return new BufferedReader(new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8));
+	}
+
+	@Test
+	void aRollingRestartIsSeenInATerminal() throws Exception {
+		awaitEven(3, 60);
+		try (BufferedReader in = openTerminal()) {
 			assertThat(change("POST", "rolling-restart")).isEqualTo(202);
 			Set<String> stopped = new LinkedHashSet<>();
 			String line = in.readLine();
@@ -100,11 +104,7 @@ class FleetViewerTests extends AbstractFleetTests {
 	@Test
 	void aTerminalIsShownTheBars() throws Exception {
 		awaitEven(3, 60);
-		URLConnection connection = new URL("http", "127.0.0.1", this.sample.httpPort(), "/fleet/stream?format=text")
-			.openConnection();
-		connection.setReadTimeout(30_000);
-		try (BufferedReader in = new BufferedReader(
-				new InputStreamReader(connection.getInputStream(), StandardCharsets.UTF_8))) {
+		try (BufferedReader in = openTerminal()) {
 			assertThat(in.readLine()).contains("3 servers, 12 clients with 5 connections each, max/mean 1.");
 			in.readLine();
 			assertThat(in.readLine()).matches("A :\\d+ +running +weight 1 +\\d+/s +\\d+  [1-9a-c·]{18,}\u001b\\[K");

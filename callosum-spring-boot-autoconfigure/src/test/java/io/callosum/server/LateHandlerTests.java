@@ -159,18 +159,35 @@ class LateHandlerTests {
 	}
 
 	/**
+	 * Connect a client, wait until the application has got to where it is late, and send.
+	 * When this returns, the bytes have been received.
+	 */
+	private TestClient connectAndSend(TestServer server, String text) {
+		TestClient client = server.connect();
+		client.readSlot();
+		TestThreads.await(this.reached);
+		client.send(text);
+		TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
+			.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(text.length())));
+		return client;
+	}
+
+	private CompletableFuture<?> beginDrain(TestServer server) {
+		CompletableFuture<?> stop = CompletableFuture.runAsync(() -> server.server().stop(Duration.ofMinutes(1)),
+				this.executor);
+		TestServer.await("the drain", () -> assertThat(server.logged(Level.INFO))
+			.anyMatch((line) -> line.contains("Draining 1 connections")));
+		return stop;
+	}
+
+	/**
 	 * Send lines, leave at a moment, and let the application go on when the connection is
 	 * closed.
 	 */
 	private void sendAndLeave(TestServer server, Moment moment, Leave leave) {
 		server.events().on(ConnectionEvent.class, (event) -> pause(moment, Moment.HANDLER));
 		server.start();
-		TestClient client = server.connect();
-		client.readSlot();
-		TestThreads.await(this.reached);
-		client.send(SENT);
-		TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
-			.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
+		TestClient client = connectAndSend(server, SENT);
 		leave.accept(client);
 		TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
 		this.left.countDown();
@@ -420,12 +437,7 @@ class LateHandlerTests {
 				server.events().on(ConnectionEvent.class, (event) -> pause(Moment.HANDLER, Moment.HANDLER));
 			}
 			server.start();
-			TestClient client = server.connect();
-			client.readSlot();
-			TestThreads.await(this.reached);
-			client.send("\n".repeat(sent));
-			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
-				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(sent)));
+			TestClient client = connectAndSend(server, "\n".repeat(sent));
 			client.close();
 			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
 			this.left.countDown();
@@ -512,12 +524,7 @@ class LateHandlerTests {
 				event.getConnection().close();
 			});
 			server.start();
-			TestClient client = server.connect();
-			client.readSlot();
-			TestThreads.await(this.reached);
-			client.send(SENT);
-			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
-				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
+			TestClient client = connectAndSend(server, SENT);
 			client.close();
 			TestServer.await("the end", () -> assertThat(this.tap.openChannels()).isEmpty());
 			this.left.countDown();
@@ -555,10 +562,7 @@ class LateHandlerTests {
 			sendAndLeave(server, Moment.HANDLER, Leave.FIN);
 			TestServer.await("the lines", () -> assertThat(this.over.getCount()).isZero());
 			TestServer.await("the slot", () -> assertThat(server.slotsInUse()).isZero());
-			CompletableFuture<?> stop = CompletableFuture.runAsync(() -> server.server().stop(Duration.ofMinutes(1)),
-					this.executor);
-			TestServer.await("the drain", () -> assertThat(server.logged(Level.INFO))
-				.anyMatch((line) -> line.contains("Draining 1 connections")));
+			CompletableFuture<?> stop = beginDrain(server);
 			assertThat(stop).isNotDone();
 			work.complete(null);
 			assertThat(stop).succeedsWithin(Duration.ofSeconds(30));
@@ -573,16 +577,8 @@ class LateHandlerTests {
 		try (TestServer server = create((connection) -> receive(connection, Moment.CODEC, true),
 				(builder) -> builder.shutdownQuietPeriod(quietPeriod))) {
 			server.start();
-			TestClient client = server.connect();
-			client.readSlot();
-			TestThreads.await(this.reached);
-			client.send(SENT);
-			TestServer.await("the bytes", () -> assertThat(server.server().connections()).singleElement()
-				.satisfies((connection) -> assertThat(connection.bytesReceived()).isEqualTo(SENT.length())));
-			CompletableFuture<?> stop = CompletableFuture.runAsync(() -> server.server().stop(Duration.ofMinutes(1)),
-					this.executor);
-			TestServer.await("the drain", () -> assertThat(server.logged(Level.INFO))
-				.anyMatch((line) -> line.contains("Draining 1 connections")));
+			connectAndSend(server, SENT);
+			CompletableFuture<?> stop = beginDrain(server);
 			// On the event loop, which has decided about a quiet peer by then
 			this.tap.openChannels()
 				.forEach((channel) -> channel.eventLoop()
