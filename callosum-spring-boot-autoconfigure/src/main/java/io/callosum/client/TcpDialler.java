@@ -253,9 +253,8 @@ final class TcpDialler implements Dialler {
 
 		private void closeChannel() {
 			Channel channel = this.channel;
-			if (channel != null && !Channels.run(channel, () -> Channels.closePastPipeline(channel))) {
-				Channels.close(channel, () -> {
-				});
+			if (channel != null) {
+				Channels.abort(channel);
 			}
 		}
 

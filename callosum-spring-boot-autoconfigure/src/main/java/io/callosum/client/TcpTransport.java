@@ -185,11 +185,17 @@ final class TcpTransport implements ClientTransport {
 	@Override
 	public void close() {
 		if (this.settings.loopResources() == null) {
-			this.loops.disposeLater(Duration.ZERO, SHUTDOWN_TIMEOUT)
-				.subscribe(null, (error) -> logger.warn(
-						"The event loops of the Callosum client '" + this.settings.name() + "' did not end in time",
-						error));
+			// After the dials that have been begun, which would get loops that have ended
+			run(this::disposeLoops);
 		}
+	}
+
+	private void disposeLoops() {
+		this.loops.disposeLater(Duration.ZERO, SHUTDOWN_TIMEOUT)
+			.subscribe(null,
+					(error) -> logger.warn(
+							"The event loops of the Callosum client '" + this.settings.name() + "' did not end in time",
+							error));
 	}
 
 	/**

@@ -116,8 +116,23 @@ public final class Channels {
 	 * which does not complete the close future of the channel
 	 */
 	public static void close(Channel channel, Runnable closed) {
+		close(channel, () -> closeOnLoop(channel), closed);
+	}
+
+	/**
+	 * Close a channel at once and without sending another byte, not even a TLS alert. Any
+	 * thread. The close future of the channel does not complete if the event loop had
+	 * ended.
+	 * @param channel the channel
+	 */
+	public static void abort(Channel channel) {
+		close(channel, () -> closePastPipeline(channel), () -> {
+		});
+	}
+
+	private static void close(Channel channel, Runnable closing, Runnable closed) {
 		// Netty silently drops a task that it is given just as the loop ends
-		if (!run(channel, () -> closeOnLoop(channel)) || channel.eventLoop().isShutdown()) {
+		if (!run(channel, closing) || channel.eventLoop().isShutdown()) {
 			runAfter(channel, () -> {
 				closeSocket(channel);
 				closed.run();

@@ -23,6 +23,8 @@ import java.net.ProtocolException;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 import io.netty.channel.ConnectTimeoutException;
@@ -99,6 +101,26 @@ class TcpDiallerTests {
 		TestDial dial = this.network.dial(this.server.address(), false);
 		assertThat(this.server.awaitPeer().awaitClose()).isTrue();
 		dial.awaitReports("connected");
+	}
+
+	@Test
+	void dialsThatBeginWhileTheNetworkIsClosedLeaveNothing() {
+		this.server.script(Script.silent());
+		CompletableFuture<Void> closed = new CompletableFuture<>();
+		CompletableFuture<Void> blocked = new CompletableFuture<>();
+		this.network.transport().timers().schedule(() -> {
+			blocked.complete(null);
+			closed.join();
+		}, 0);
+		blocked.join();
+		for (int i = 0; i < 16; i++) {
+			this.network.dial(this.server.address());
+		}
+		this.network.transport().close();
+		// Longer than the other event loops would need to end
+		closed.completeOnTimeout(null, 100, TimeUnit.MILLISECONDS);
+		this.network.awaitEndOfThreads();
+		assertThat(this.network.warnings()).noneMatch((warning) -> warning.contains("event executor terminated"));
 	}
 
 	@Test

@@ -277,7 +277,8 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 			assertThat(this.client.isRunning()).isFalse();
 			assertThat(snapshot.members()).isEmpty();
 			assertThat(snapshot.pending()).isZero();
-			await("sockets", () -> assertThat(this.channels).isEmpty());
+			// An event loop that has ended completes no close future
+			await("sockets", () -> assertThat(this.channels).noneMatch(Channel::isOpen));
 			this.transports.forEach(WatchedTransport::verifyNothingLeft);
 			long ready = this.events.stream().filter(ConnectionReadyEvent.class::isInstance).count();
 			assertThat(this.events.stream().filter(ConnectionClosedEvent.class::isInstance).count())
