@@ -40,6 +40,7 @@ import reactor.core.Disposable;
 import reactor.core.publisher.BaseSubscriber;
 import reactor.core.publisher.Flux;
 import reactor.core.publisher.Mono;
+import reactor.core.publisher.Sinks;
 import reactor.core.scheduler.Schedulers;
 import reactor.test.StepVerifier;
 
@@ -70,6 +71,7 @@ class CallosumClientTests {
 		.name("orders")
 		.servers(new ServerAddress("unused", 4040))
 		.poolSize(1)
+		.rovingInterval(Duration.ofHours(1))
 		.acquireTimeout(Duration.ofSeconds(10))
 		.eventPublisher((event) -> this.events.add((CallosumClientEvent) event))
 		.metricsRecorder(new Recorder());
@@ -93,6 +95,14 @@ class CallosumClientTests {
 	private FakeConnection connection() {
 		await(() -> !transport().open.isEmpty());
 		return transport().open.get(0);
+	}
+
+	/**
+	 * Wait until the connection is ready, and nobody has a lease.
+	 */
+	private FakeConnection idleConnection() {
+		await(() -> this.client.snapshot().members().stream().anyMatch((member) -> !member.leased()));
+		return connection();
 	}
 
 	private static void await(java.util.function.BooleanSupplier condition) {
@@ -121,7 +131,7 @@ class CallosumClientTests {
 	@Test
 	void aLeaseThatReachesItsSubscriberIsItsOwn() {
 		CallosumClient client = start();
-		List<CallosumLease> leases = new ArrayList<>();
+		List<CallosumLease> leases = new CopyOnWriteArrayList<>();
 		Disposable subscription = client.acquire().doOnNext(leases::add).subscribe();
 		await(() -> !leases.isEmpty());
 		subscription.dispose();
@@ -134,7 +144,7 @@ class CallosumClientTests {
 	@Test
 	void nothingIsAcquiredBeforeItIsRequested() {
 		CallosumClient client = start();
-		connection();
+		idleConnection();
 		AtomicInteger received = new AtomicInteger();
 		BaseSubscriber<CallosumLease> subscriber = new BaseSubscriber<>() {
 
@@ -204,10 +214,11 @@ class CallosumClientTests {
 	@Test
 	void anAcquireWithoutAServerThatAnswersFailsWithTheLastFailure() {
 		CallosumClient client = start();
-		connection();
+		FakeConnection connection = idleConnection();
 		transport().connects = false;
-		connection().close(CloseReason.PEER_RESET);
-		StepVerifier.create(client.acquire(Duration.ofSeconds(2))).expectErrorSatisfies((error) -> {
+		connection.close(CloseReason.PEER_RESET);
+		await(() -> client.snapshot().servers().get(0).state() == ClientSnapshot.Server.State.UNREACHABLE);
+		StepVerifier.create(client.acquire(Duration.ofMillis(50))).expectErrorSatisfies((error) -> {
 			assertThat(((LeaseUnavailableException) error).getReason())
 				.isEqualTo(LeaseUnavailableException.Reason.TIMEOUT);
 			assertThat(error).hasMessageContaining("0 of 1 servers reachable")
@@ -435,7 +446,11 @@ class CallosumClientTests {
 	@Test
 	void aTimeoutOutsideOfAnExchangeCountsAgainstNobody() {
 		startWithTwoServers();
-		StepVerifier.create(this.client.exchange((lease) -> Mono.never()).timeout(Duration.ofMillis(20)))
+		Sinks.Empty<Void> leased = Sinks.empty();
+		StepVerifier
+			.create(this.client.exchange((lease) -> Mono.never().doOnSubscribe((subscription) -> leased.tryEmitEmpty()))
+				// From the lease on, for which it may take any time to wait
+				.timeout(leased.asMono().then(Mono.delay(Duration.ofMillis(20)))))
 			.verifyError(TimeoutException.class);
 		await(() -> this.measurements.contains("lease DISCARDED"));
 		assertThat(isAServerEjected()).isFalse();
@@ -601,7 +616,7 @@ class CallosumClientTests {
 	@Test
 	void eventsTellOfAConnectionInOrder() {
 		CallosumClient client = start();
-		FakeConnection connection = connection();
+		FakeConnection connection = idleConnection();
 		client.stop();
 		assertThat(this.events).hasSize(2);
 		assertThat(this.events.get(0)).isInstanceOfSatisfying(ConnectionReadyEvent.class, (event) -> {

@@ -28,9 +28,11 @@ final class FakeConnection implements PooledConnection {
 
 	private final String id;
 
-	volatile PoolMember member;
+	private PoolMember member;
 
-	volatile CloseReason reason;
+	private CloseReason reason;
+
+	private boolean reported;
 
 	volatile boolean answered;
 
@@ -61,16 +63,45 @@ final class FakeConnection implements PooledConnection {
 		return this.lease;
 	}
 
+	/**
+	 * The pool keeps the connection, and may have closed it meanwhile.
+	 */
+	void kept(PoolMember member) {
+		synchronized (this) {
+			this.member = member;
+			if (this.reason == null) {
+				this.transport.open.add(this);
+			}
+		}
+		member.initialized();
+		report();
+	}
+
 	@Override
 	public void close(CloseReason reason) {
 		synchronized (this) {
-			if (this.reason != null) {
+			if (this.reason == null) {
+				this.reason = reason;
+				this.transport.open.remove(this);
+			}
+		}
+		report();
+	}
+
+	private void report() {
+		PoolMember member;
+		synchronized (this) {
+			if (this.member == null || this.reason == null || this.reported) {
 				return;
 			}
-			this.reason = reason;
+			this.reported = true;
+			member = this.member;
 		}
-		this.transport.open.remove(this);
-		this.member.closed(reason, null);
+		member.closed(this.reason, null);
+	}
+
+	private synchronized PoolMember member() {
+		return this.member;
 	}
 
 	/**
@@ -148,7 +179,7 @@ final class FakeConnection implements PooledConnection {
 		public void release() {
 			if (!this.released && !this.discarded && this.lost == null) {
 				this.released = true;
-				FakeConnection.this.member.released();
+				member().released();
 			}
 		}
 
@@ -156,7 +187,7 @@ final class FakeConnection implements PooledConnection {
 		public void discard(Throwable cause) {
 			if (!this.released && !this.discarded && this.lost == null) {
 				this.discarded = true;
-				FakeConnection.this.member.discarded(cause);
+				member().discarded(cause);
 				FakeConnection.this.close(CloseReason.DISCARDED);
 			}
 		}

@@ -109,9 +109,7 @@ final class FakeTransport implements ClientTransport, Timers, Dialler {
 			FakeConnection connection = new FakeConnection(this, this.ids.get());
 			PoolMember member = dial.connected(connection, 0);
 			if (member != null) {
-				this.open.add(connection);
-				connection.member = member;
-				member.initialized();
+				connection.kept(member);
 			}
 		});
 		return () -> disposed.set(true);
