@@ -58,15 +58,14 @@ final class ClientRuns {
 	 * @param client the client as its user sees it, which may be a spy
 	 */
 	void start(CallosumClient client) {
-		ClientRun current = current();
-		if (current != null && !current.isStopping()) {
+		if (isStarted()) {
 			return;
 		}
 		ClientTransport transport = this.transportFactory.open(this.settings,
 				() -> "c" + this.connectionIds.incrementAndGet());
 		ClientRun run = new ClientRun(client, this.settings, transport, this::ended);
 		synchronized (this.monitor) {
-			if (current() != current) {
+			if (isStarted()) {
 				// Another thread was faster
 				transport.close();
 				return;
@@ -76,6 +75,11 @@ final class ClientRuns {
 			this.runs = List.copyOf(runs);
 		}
 		run.start();
+	}
+
+	private boolean isStarted() {
+		ClientRun current = current();
+		return current != null && !current.isStopping();
 	}
 
 	/**

@@ -566,6 +566,31 @@ class CallosumClientTests {
 	}
 
 	@Test
+	void aStartWhileTheLastLeaseOfAStopEndsIsNotLost() throws InterruptedException {
+		AtomicReference<Runnable> duringNextStart = new AtomicReference<>(() -> {
+		});
+		this.client = new CallosumClient(this.builder.settings(), (settings, ids) -> {
+			duringNextStart.get().run();
+			FakeTransport transport = new FakeTransport(ids);
+			this.transports.add(transport);
+			return transport;
+		});
+		this.client.start();
+		CallosumLease lease = this.client.acquire().block();
+		Thread stop = new Thread(() -> this.client.stop(Duration.ofSeconds(30)));
+		stop.start();
+		await(() -> this.client.snapshot().state() == ClientSnapshot.State.STOPPING);
+		duringNextStart.set(() -> {
+			lease.release();
+			await(() -> !this.client.isRunning());
+		});
+		this.client.start();
+		stop.join();
+		assertThat(this.client.isRunning()).isTrue();
+		assertThat(this.client.exchange((next) -> Mono.just("pong")).block()).isEqualTo("pong");
+	}
+
+	@Test
 	void stopFailsWhoWaitsAndLetsLeasesEndUntilTheTimeout() throws InterruptedException {
 		CallosumClient client = start();
 		CallosumLease lease = client.acquire().block();
