@@ -176,7 +176,8 @@ class ConnectionLifeTests {
 			}));
 		TestClientPool.await("initialized",
 				() -> assertThat(client.snapshot().members()).anyMatch((member) -> !member.leased()));
-		assertThat(this.clients.closed(client)).hasSize(4).containsOnly(CloseReason.INITIALIZER_FAILED);
+		TestClientPool.await("told",
+				() -> assertThat(this.clients.closed(client)).hasSize(4).containsOnly(CloseReason.INITIALIZER_FAILED));
 	}
 
 	@Test
@@ -238,7 +239,7 @@ class ConnectionLifeTests {
 						? Mono.<Void>error(new IllegalStateException("no")).doOnError(lease::discard) : Mono.empty()));
 			TestClientPool.await("initialized",
 					() -> assertThat(client.snapshot().members()).anyMatch((member) -> !member.leased()));
-			assertThat(this.clients.closed(client)).hasSize(1);
+			TestClientPool.await("told", () -> assertThat(this.clients.closed(client)).hasSize(1));
 			assertThat(dropped).extracting(Throwable::getMessage).doesNotContain("no");
 		}
 		finally {
@@ -369,6 +370,7 @@ class ConnectionLifeTests {
 		lease.release();
 		TestClientPool.await("stopped", () -> assertThat(client.isRunning()).isFalse());
 		assertThatExceptionOfType(LeaseUnavailableException.class).isThrownBy(() -> client.acquire().block(TIMEOUT));
+		this.server.awaitNobody();
 		client.start();
 		assertThat(client.exchange((again) -> Mono.just(again.slot())).block(TIMEOUT)).isZero();
 	}

@@ -114,10 +114,16 @@ class NamedServersTests {
 				() -> assertThat(client.snapshot().members()).hasSize(4)
 					.extracting((member) -> member.server().getAddress().getHostAddress())
 					.containsOnly("127.0.0.2"));
-		int accepts = this.first.accepts();
-		int dials = this.second.accepts();
-		TestClientPool.await("goes on", () -> assertThat(this.second.accepts()).isGreaterThan(dials + 2));
-		assertThat(this.first.accepts()).isEqualTo(accepts);
+		// Then those are over that began before
+		awaitDials(2);
+		int accepts = this.first.acceptsOfAll();
+		awaitDials(3);
+		assertThat(this.first.acceptsOfAll()).isEqualTo(accepts);
+	}
+
+	private void awaitDials(int more) {
+		int dials = this.second.acceptsOfAll();
+		TestClientPool.await("goes on", () -> assertThat(this.second.accepts()).isGreaterThanOrEqualTo(dials + more));
 	}
 
 	@Test
@@ -129,7 +135,7 @@ class NamedServersTests {
 			.isThrownBy(() -> client.acquire(Duration.ofMillis(300)).block(TIMEOUT))
 			.satisfies((unavailable) -> assertThat(unavailable.getReason())
 				.isEqualTo(LeaseUnavailableException.Reason.NO_SERVER));
-		assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(3));
+		assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(15));
 		this.dns.answer(NAME, 1, "127.0.0.1");
 		assertThat(client.exchange((lease) -> Mono.just(lease.slot())).block(TIMEOUT)).isZero();
 	}

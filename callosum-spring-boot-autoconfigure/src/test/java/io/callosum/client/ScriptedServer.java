@@ -42,6 +42,8 @@ import javax.net.ssl.SSLSocket;
 
 import io.netty.pkitesting.X509Bundle;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 /**
  * A server that speaks as the original JavaScript server of 2013 does, and otherwise does
  * what the test tells it to: each connection gets the lowest free number and CR LF in one
@@ -58,6 +60,15 @@ final class ScriptedServer implements AutoCloseable {
 	private final Set<Peer> open = ConcurrentHashMap.newKeySet();
 
 	private final AtomicInteger accepts = new AtomicInteger();
+
+	private final AtomicInteger served = new AtomicInteger();
+
+	private final AtomicInteger probes = new AtomicInteger();
+
+	/**
+	 * The ports of all clients so far.
+	 */
+	private final Set<Integer> ports = ConcurrentHashMap.newKeySet();
 
 	private final ServerSocket listening;
 
@@ -136,6 +147,7 @@ final class ScriptedServer implements AutoCloseable {
 			while (true) {
 				Socket socket = this.listening.accept();
 				this.accepts.incrementAndGet();
+				this.ports.add(socket.getPort());
 				start(() -> serve(socket));
 			}
 		}
@@ -156,13 +168,15 @@ final class ScriptedServer implements AutoCloseable {
 				secure.startHandshake();
 				socket = secure;
 			}
-			peer = new Peer(socket, raw, lowestFree());
-			this.open.add(peer);
+			peer = admit(socket, raw);
 			this.script.accepted(peer);
 			this.accepted.add(peer);
 		}
 		catch (IOException | UncheckedIOException ex) {
 			// The client has left
+			if (peer != null) {
+				this.open.remove(peer);
+			}
 			try {
 				raw.close();
 			}
@@ -170,16 +184,24 @@ final class ScriptedServer implements AutoCloseable {
 				throw new UncheckedIOException(closing);
 			}
 		}
+		finally {
+			this.served.incrementAndGet();
+		}
 	}
 
-	private synchronized int lowestFree() {
+	/**
+	 * Let a client have the lowest slot that is free.
+	 */
+	private synchronized Peer admit(Socket socket, Socket raw) {
 		int slot = 0;
 		List<Integer> taken = new ArrayList<>();
 		this.open.forEach((peer) -> taken.add(peer.slot));
 		while (taken.contains(slot)) {
 			slot++;
 		}
-		return slot;
+		Peer peer = new Peer(socket, raw, slot);
+		this.open.add(peer);
+		return peer;
 	}
 
 	/**
@@ -210,8 +232,41 @@ final class ScriptedServer implements AutoCloseable {
 			.orElse(null);
 	}
 
+	/**
+	 * Wait until there has been a client, and all of them have closed their connections,
+	 * some perhaps before the script could do anything.
+	 */
+	void awaitAllClosed() {
+		TestNetwork.await("served", () -> assertThat(this.served).hasPositiveValue().hasValue(this.accepts.get()));
+		Peer peer;
+		while ((peer = this.accepted.poll()) != null) {
+			peer.awaitClose();
+		}
+	}
+
+	/**
+	 * Wait until the server has noticed that all clients have left.
+	 */
+	void awaitNobody() {
+		TestNetwork.await("nobody", () -> assertThat(this.open).isEmpty());
+	}
+
 	int accepts() {
-		return this.accepts.get();
+		return this.accepts.get() - this.probes.get();
+	}
+
+	/**
+	 * Return the same, once all connections are accepted that the system has made.
+	 */
+	int acceptsOfAll() {
+		try (Socket probe = new Socket(this.listening.getInetAddress(), this.listening.getLocalPort())) {
+			TestNetwork.await("accepted", () -> assertThat(this.ports).contains(probe.getLocalPort()));
+			this.probes.incrementAndGet();
+			return accepts();
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
 	}
 
 	@Override

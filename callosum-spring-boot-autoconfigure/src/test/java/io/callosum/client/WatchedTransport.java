@@ -62,9 +62,15 @@ final class WatchedTransport implements ClientTransport {
 		return ((InetSocketAddress) connection.channel().localAddress()).getPort();
 	}
 
+	/**
+	 * Verify that nothing is left, at the latest when the thread goes on that was about
+	 * to dial during the stop.
+	 */
 	void verifyNothingLeft() {
-		assertThat(this.timers).as("timers").isEmpty();
-		assertThat(this.dials).as("dials").isEmpty();
+		TestClientPool.await("nothing left", () -> {
+			assertThat(this.timers).as("timers").isEmpty();
+			assertThat(this.dials).as("dials").isEmpty();
+		});
 	}
 
 	@Override
