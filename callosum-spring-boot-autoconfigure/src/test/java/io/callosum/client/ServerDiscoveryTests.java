@@ -75,6 +75,11 @@ class ServerDiscoveryTests {
 
 	private Duration maxTimeToLive = Duration.ofSeconds(30);
 
+	/**
+	 * Longer than a busy machine may pause, where it is not to be seen.
+	 */
+	private Duration queryTimeout = Duration.ofSeconds(15);
+
 	private ServerDiscovery discovery;
 
 	@AfterEach
@@ -100,7 +105,7 @@ class ServerDiscoveryTests {
 		DnsNameResolver resolver = new DnsNameResolverBuilder(this.eventLoop)
 			.datagramChannelType(NioDatagramChannel.class)
 			.socketChannelType(NioSocketChannel.class)
-			.queryTimeoutMillis(200)
+			.queryTimeoutMillis(this.queryTimeout.toMillis())
 			.searchDomains(List.of("cluster.local"))
 			.nameServerProvider(new SingletonDnsServerAddressStreamProvider(this.dns.address()))
 			.build();
@@ -177,13 +182,13 @@ class ServerDiscoveryTests {
 	@Test
 	void aNameIsLookedUpAgainWhenItsTimeToLiveHasPassed() {
 		this.dns.answer(NAME, 1, "10.0.0.1");
+		long start = System.nanoTime();
 		start(NAME);
 		awaitServers("10.0.0.1:4040");
-		long start = System.nanoTime();
 		this.dns.answer(NAME, 1, "10.0.0.1", "10.0.0.2");
 		awaitServers("10.0.0.1:4040", "10.0.0.2:4040");
-		assertThat(Duration.ofNanos(System.nanoTime() - start)).isBetween(Duration.ofMillis(500),
-				Duration.ofSeconds(5));
+		assertThat(Duration.ofNanos(System.nanoTime() - start)).isBetween(Duration.ofSeconds(1),
+				Duration.ofSeconds(15));
 		this.dns.answer(NAME, 60, "10.0.0.2");
 		awaitServers("10.0.0.2:4040");
 	}
@@ -197,12 +202,14 @@ class ServerDiscoveryTests {
 		long start = System.nanoTime();
 		start(NAME, "slow.internal");
 		await(() -> assertThat(this.dns.queries("slow.internal")).isGreaterThan(3));
+		int queries = this.dns.queries(NAME);
 		long millis = Duration.ofNanos(System.nanoTime() - start).toMillis();
-		assertThat(this.dns.queries(NAME)).isLessThanOrEqualTo((int) (millis / 100) + 1);
+		assertThat(queries).isLessThanOrEqualTo((int) (millis / 100) + 1);
 	}
 
 	@Test
 	void theLastGoodListStaysWhateverTheNameServerDoes() {
+		this.queryTimeout = Duration.ofSeconds(2);
 		this.maxTimeToLive = Duration.ofMillis(50);
 		this.dns.answer(NAME, 0, "10.0.0.1", "10.0.0.2");
 		start(NAME);
@@ -247,6 +254,7 @@ class ServerDiscoveryTests {
 
 	@Test
 	void anIpv6AnswerThatIsLostDoesNotDropItsServers() {
+		this.queryTimeout = Duration.ofSeconds(2);
 		this.maxTimeToLive = Duration.ofMillis(50);
 		this.dns.answer(NAME, 0, "10.0.0.1", "fd00::1");
 		start(NAME);
@@ -323,10 +331,10 @@ class ServerDiscoveryTests {
 		start(NAME);
 		awaitServers("10.0.0.1:4040");
 		this.eventLoop.submit(this.discovery::stop).get();
-		int queries = this.dns.queries(NAME);
+		int queries = this.dns.queriesSent(NAME);
 		this.eventLoop.schedule(() -> {
 		}, 200, TimeUnit.MILLISECONDS).get();
-		assertThat(this.dns.queries(NAME)).isEqualTo(queries);
+		assertThat(this.dns.queriesSent(NAME)).isEqualTo(queries);
 		assertThat(this.failures).isEmpty();
 		assertThat(this.lists.stream().map(Set::size).collect(Collectors.toSet())).containsExactly(1);
 	}

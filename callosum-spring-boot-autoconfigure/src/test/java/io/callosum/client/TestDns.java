@@ -46,6 +46,8 @@ final class TestDns implements AutoCloseable {
 
 	private static final int MAX_UDP = 512;
 
+	private static final int TIMEOUT_MILLIS = 20_000;
+
 	private static final int SERVFAIL = 2;
 
 	private static final int NXDOMAIN = 3;
@@ -124,6 +126,21 @@ final class TestDns implements AutoCloseable {
 		return (count != null) ? count.get() : 0;
 	}
 
+	/**
+	 * Return the same, once the questions are counted that have been sent.
+	 */
+	int queriesSent(String name) {
+		try (DatagramSocket probe = new DatagramSocket()) {
+			probe.setSoTimeout(TIMEOUT_MILLIS);
+			probe.send(new DatagramPacket(new byte[0], 0, address()));
+			probe.receive(new DatagramPacket(new byte[0], 0));
+		}
+		catch (IOException ex) {
+			throw new UncheckedIOException(ex);
+		}
+		return queries(name);
+	}
+
 	int queriesOverTcp() {
 		return this.overTcp.get();
 	}
@@ -134,7 +151,9 @@ final class TestDns implements AutoCloseable {
 			try {
 				DatagramPacket packet = new DatagramPacket(buffer, buffer.length);
 				this.udp.receive(packet);
-				byte[] response = respond(ByteBuffer.wrap(packet.getData(), 0, packet.getLength()), MAX_UDP);
+				// Nothing is answered with nothing
+				byte[] response = (packet.getLength() == 0) ? new byte[0]
+						: respond(ByteBuffer.wrap(packet.getData(), 0, packet.getLength()), MAX_UDP);
 				if (response != null) {
 					this.udp.send(new DatagramPacket(response, response.length, packet.getSocketAddress()));
 				}
