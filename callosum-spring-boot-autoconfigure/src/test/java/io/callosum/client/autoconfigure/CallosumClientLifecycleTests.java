@@ -17,8 +17,8 @@
 package io.callosum.client.autoconfigure;
 
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
@@ -109,21 +109,24 @@ class CallosumClientLifecycleTests {
 
 	@Test
 	void aStartNeitherWaitsNorFailsWithoutAServer() throws IOException {
-		int closed;
-		try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-			closed = socket.getLocalPort();
+		// Bound and not listening, so that nobody else can have the port
+		try (Socket refusing = new Socket()) {
+			refusing.bind(new InetSocketAddress("127.0.0.1", 0));
+			this.runner
+				.withPropertyValues("callosum.server.enabled=false",
+						"callosum.client.servers=127.0.0.1:" + refusing.getLocalPort(),
+						"callosum.client.service.late.servers=localhost:${never.set}",
+						"callosum.client.acquire-timeout=50ms")
+				.run((context) -> {
+					assertThat(context).hasNotFailed().doesNotHaveBean(CallosumServer.class);
+					CallosumClients clients = context.getBean(CallosumClients.class);
+					assertThat(clients.stream()).hasSize(2).allMatch(CallosumClient::isRunning);
+					for (String name : clients.names()) {
+						assertThatExceptionOfType(LeaseUnavailableException.class)
+							.isThrownBy(() -> clients.get(name).acquire().block(TestApplications.TIMEOUT));
+					}
+				});
 		}
-		this.runner.withPropertyValues("callosum.server.enabled=false", "callosum.client.servers=127.0.0.1:" + closed,
-				"callosum.client.service.late.servers=localhost:${never.set}", "callosum.client.acquire-timeout=50ms")
-			.run((context) -> {
-				assertThat(context).hasNotFailed().doesNotHaveBean(CallosumServer.class);
-				CallosumClients clients = context.getBean(CallosumClients.class);
-				assertThat(clients.stream()).hasSize(2).allMatch(CallosumClient::isRunning);
-				for (String name : clients.names()) {
-					assertThatExceptionOfType(LeaseUnavailableException.class)
-						.isThrownBy(() -> clients.get(name).acquire().block(TestApplications.TIMEOUT));
-				}
-			});
 	}
 
 	@Test

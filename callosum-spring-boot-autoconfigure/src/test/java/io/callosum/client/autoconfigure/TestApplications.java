@@ -29,6 +29,7 @@ import org.springframework.boot.convert.ApplicationConversionService;
 import org.springframework.boot.test.context.runner.ApplicationContextRunner;
 
 import io.callosum.client.CallosumClient;
+import io.callosum.client.ClientSnapshot;
 import io.callosum.server.ConnectionHandler;
 import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 
@@ -73,8 +74,14 @@ public final class TestApplications {
 		Awaitility.await().atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).untilAsserted(assertion);
 	}
 
+	/**
+	 * Wait until the pool is full, and each connection is ready and nobody has leased it.
+	 */
 	public static void awaitFull(CallosumClient client) {
-		await(() -> assertThat(client.snapshot().members()).hasSize(client.snapshot().poolSize()));
+		await(() -> {
+			ClientSnapshot snapshot = client.snapshot();
+			assertThat(snapshot.members()).hasSize(snapshot.poolSize()).noneMatch(ClientSnapshot.Member::leased);
+		});
 	}
 
 }
