@@ -16,6 +16,7 @@
 
 package io.callosum.server;
 
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 import io.netty.util.internal.PlatformDependent;
@@ -34,10 +35,13 @@ final class DirectMemory {
 
 	/**
 	 * Log a warning if peers could use up the memory of the JVM, once in its life.
+	 * @param logger where to log it
+	 * @param idleTimeout the idle timeout of the server, if it has one
 	 */
-	static void verifyLimit(Log logger) {
+	static void verifyLimit(Log logger, @Nullable Duration idleTimeout) {
 		if (verified.compareAndSet(false, true) && !PlatformDependent.useDirectBufferNoCleaner()) {
-			String warning = warning(PlatformDependent.maxDirectMemory(), PlatformDependent.estimateMaxDirectMemory());
+			String warning = warning(PlatformDependent.maxDirectMemory(), PlatformDependent.estimateMaxDirectMemory(),
+					idleTimeout);
 			if (warning != null) {
 				logger.warn(warning);
 			}
@@ -48,15 +52,19 @@ final class DirectMemory {
 	 * Return what is wrong with the limits, in bytes.
 	 * @param netty how much Netty allocates at most
 	 * @param jvm how much the JVM lets it allocate
+	 * @param idleTimeout the idle timeout of the server, if it has one
 	 */
-	static @Nullable String warning(long netty, long jvm) {
+	static @Nullable String warning(long netty, long jvm, @Nullable Duration idleTimeout) {
 		if (netty < jvm) {
 			return null;
 		}
 		return "Netty's limit of direct memory is not below that of the JVM, which is " + jvm + " bytes. If peers use"
 				+ " up the memory of the JVM, each allocation holds an event loop for up to half a second before it"
 				+ " fails. Start the JVM with -XX:MaxDirectMemorySize=" + jvm + " -Dio.netty.maxDirectMemory="
-				+ jvm / 5 * 4;
+				+ jvm / 5 * 4
+				+ ((idleTimeout != null) ? ""
+						: ". Set an idle timeout, too: without one, a peer that has left may keep its slot and its bytes"
+								+ " in memory for as long as the handler does not read them");
 	}
 
 }

@@ -156,7 +156,7 @@ final class ServerRun {
 			throw failure;
 		}
 		this.bound.countDown();
-		DirectMemory.verifyLimit(logger);
+		DirectMemory.verifyLimit(logger, this.settings.idleTimeout);
 		logger.info("Callosum server started on " + NetUtil.toSocketAddressString(port.address()) + " ("
 				+ port.transport() + PortProtection.describe(port.sslProvider(), this.settings.maxConnections,
 						this.settings.maxConnectionsPerAddress, this.settings.allowedAddresses)

@@ -16,6 +16,8 @@
 
 package io.callosum.server;
 
+import java.time.Duration;
+
 import org.junit.jupiter.api.Test;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -25,16 +27,24 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class DirectMemoryTests {
 
+	private static final Duration IDLE_TIMEOUT = Duration.ofMinutes(1);
+
 	@Test
 	void aLimitOfNettyThatIsNotBelowTheJvmsIsWarnedOfWithBothOptionsInNumbers() {
-		assertThat(DirectMemory.warning(1000, 1000)).contains("-XX:MaxDirectMemorySize=1000",
+		assertThat(DirectMemory.warning(1000, 1000, IDLE_TIMEOUT)).contains("-XX:MaxDirectMemorySize=1000",
 				"-Dio.netty.maxDirectMemory=800");
-		assertThat(DirectMemory.warning(2000, 1000)).isNotNull();
+		assertThat(DirectMemory.warning(2000, 1000, IDLE_TIMEOUT)).isNotNull();
+	}
+
+	@Test
+	void theWarningAsksForAnIdleTimeoutIfThereIsNone() {
+		assertThat(DirectMemory.warning(1000, 1000, null)).contains("Set an idle timeout");
+		assertThat(DirectMemory.warning(1000, 1000, IDLE_TIMEOUT)).doesNotContain("idle timeout");
 	}
 
 	@Test
 	void aLimitOfNettyBelowTheJvmsIsNotWarnedOf() {
-		assertThat(DirectMemory.warning(800, 1000)).isNull();
+		assertThat(DirectMemory.warning(800, 1000, null)).isNull();
 	}
 
 }
