@@ -154,7 +154,7 @@ class InboundBytesTests {
 				.eventLoop()
 				.submit(() -> netty.get().addHandlerLast(new LineBasedFrameDecoder(10)))
 				.syncUninterruptibly();
-			byte[] lines = new byte[256 * 1024];
+			byte[] lines = new byte[128 * 1024];
 			Arrays.fill(lines, (byte) '\n');
 			client.send(lines);
 			this.tap.awaitBytesRead(4 * 1024 * 1024 + lines.length);

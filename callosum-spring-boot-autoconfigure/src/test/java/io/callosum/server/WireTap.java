@@ -103,7 +103,7 @@ public final class WireTap implements CallosumTcpServerCustomizer {
 
 	public void awaitBytesRead(long expected) {
 		Awaitility.await("bytes read")
-			.atMost(Duration.ofSeconds(30))
+			.atMost(Duration.ofSeconds(60))
 			.pollInterval(Duration.ofMillis(1))
 			.until(() -> this.bytesRead.get() >= expected);
 	}
@@ -113,7 +113,7 @@ public final class WireTap implements CallosumTcpServerCustomizer {
 	 */
 	public void awaitStall() {
 		Awaitility.await("no more read")
-			.atMost(Duration.ofSeconds(30))
+			.atMost(Duration.ofSeconds(60))
 			.pollInterval(Duration.ofMillis(20))
 			.until(new StallCondition(this.bytesRead)::isTrue);
 	}
