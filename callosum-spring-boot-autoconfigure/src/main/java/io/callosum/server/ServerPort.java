@@ -152,7 +152,7 @@ final class ServerPort {
 	 */
 	void accept() {
 		// On the event loop, because bind() returns before it has run doOnBound
-		this.channel.eventLoop().execute(() -> this.channel.config().setAutoRead(true));
+		Channels.run(this.channel, () -> this.channel.config().setAutoRead(true));
 	}
 
 	InetSocketAddress address() {
