@@ -502,6 +502,7 @@ class EventOrderTests {
 			holders.watch(server.events());
 			server.start();
 			TestThreads.churn(server, 8, 200);
+			server.awaitAccepted();
 			TestServer.await("every slot", () -> assertThat(server.events().of(SlotFreeEvent.class))
 				.hasSameSizeAs(server.events().of(SlotRequestEvent.class)));
 			server.server().stop();

@@ -75,7 +75,7 @@ class SlotProtocolTests {
 		try (TestServer server = TestServer.create(this.transport).start()) {
 			byte[] kilobyte = new byte[1024];
 			for (int i = 0; i < 2000; i++) {
-				TestClient client = new TestClient(server.server().address());
+				TestClient client = server.connect();
 				if (i % 3 == 0) {
 					client.readSlot();
 				}
@@ -87,7 +87,7 @@ class SlotProtocolTests {
 					client.reset();
 				}
 			}
-			server.verifyNothingLeft();
+			server.awaitAccepted().verifyNothingLeft();
 			server.verifyNextSlotIsZero();
 		}
 	}

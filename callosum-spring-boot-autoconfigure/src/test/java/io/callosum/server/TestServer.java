@@ -19,6 +19,7 @@ package io.callosum.server;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -72,10 +73,16 @@ public final class TestServer implements AutoCloseable {
 
 	private boolean answersComeInTime = true;
 
+	/**
+	 * How many had connected and were not accepted when their server stopped.
+	 */
+	private volatile int neverAccepted;
+
 	private final Map<String, Object> leftByStop = new ConcurrentHashMap<>();
 
 	private TestServer(Link link, UnaryOperator<CallosumServer.Builder> customizer) {
 		this.link = link;
+		this.log.list = Collections.synchronizedList(this.log.list);
 		this.log.start();
 		((Logger) LoggerFactory.getLogger(Logger.ROOT_LOGGER_NAME)).addAppender(this.log);
 		CallosumServer.Builder builder = CallosumServer.builder()
@@ -95,6 +102,7 @@ public final class TestServer implements AutoCloseable {
 			this.invariants.loopsOutliveTheServer();
 		}
 		this.server = builder.metricsRecorder(this.invariants.counting(builder.draft.metricsRecorder)).build();
+		this.events.on(ServerStartedEvent.class, (event) -> this.neverAccepted = waiting());
 		this.events.on(ServerStoppedEvent.class, (event) -> this.leftByStop.putAll(this.invariants.left(this.server)));
 	}
 
@@ -258,6 +266,13 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
+	 * Return how many have connected and are not accepted yet.
+	 */
+	private int waiting() {
+		return this.connected.get() - this.invariants.accepted();
+	}
+
+	/**
 	 * Wait until so many connections hold a slot, and no other channel is open.
 	 */
 	public void awaitConnections(int expected) {
@@ -294,6 +309,8 @@ public final class TestServer implements AutoCloseable {
 		try {
 			closeClients();
 			if (this.server.isRunning()) {
+				// They would have a slot before the next connection, if only for a moment
+				await("who has left meanwhile", () -> assertThat(waiting()).isLessThanOrEqualTo(this.neverAccepted));
 				this.invariants.verifyNobodyIsLeft(this.server);
 				int usual = this.events.hasListener(SlotRequestEvent.class) ? NOBODY : 0;
 				int next = (this.nextSlot != null) ? this.nextSlot : usual;

@@ -81,7 +81,7 @@ public final class TestThreads {
 	static void churn(TestServer server, int threads, int rounds) throws InterruptedException {
 		run(threads, () -> {
 			for (int round = 0; round < rounds; round++) {
-				TestClient client = new TestClient(server.server().address());
+				TestClient client = server.connect();
 				if (round % 3 != 0) {
 					client.readSlot();
 				}
