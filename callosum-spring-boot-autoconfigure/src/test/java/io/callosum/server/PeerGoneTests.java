@@ -90,7 +90,7 @@ class PeerGoneTests {
 						() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(leave.ordinal() + 1));
 				leave.accept(client);
 				long left = System.nanoTime();
-			Stalls stalls = Stalls.from();
+				Stalls stalls = Stalls.from();
 				TestServer.await("the end after " + leave, () -> assertThat(server.server().connections()).isEmpty());
 				verifyInTime(left, stalls);
 				List<SlotFreeEvent> events = server.events().of(SlotFreeEvent.class);

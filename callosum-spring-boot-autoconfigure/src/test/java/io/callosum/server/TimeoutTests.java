@@ -208,8 +208,8 @@ class TimeoutTests {
 		try (TestServer server = create(false,
 				(builder) -> builder.idleTimeout(idleTimeout)
 					.writeTimeout(Duration.ofMinutes(1))
-					.customizer((tcpServer) -> tcpServer
-						.doOnChannelInit((observer, channel, address) -> channel.pipeline().addFirst(new OnWrite(written))))
+					.customizer((tcpServer) -> tcpServer.doOnChannelInit(
+							(observer, channel, address) -> channel.pipeline().addFirst(new OnWrite(written))))
 					.connectionHandler((connection) -> Mono.delay(idleTimeout.dividedBy(2))
 						.then(Mono.defer(() -> Mono.from(sendLargeMessage(connection))))))
 			.start()) {
@@ -325,7 +325,8 @@ class TimeoutTests {
 			}
 			return server.connect(socket);
 		}, OFTEN,
-				// The system lets the server go on when a third of its buffer is free, which
+				// The system lets the server go on when a third of its buffer is free,
+				// which
 				// must not take long
 				(client) -> assertThat(client.read(600_000)).hasSize(600_000));
 	}

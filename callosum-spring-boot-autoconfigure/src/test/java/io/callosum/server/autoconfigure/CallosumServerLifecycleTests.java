@@ -57,6 +57,7 @@ import org.springframework.scheduling.concurrent.ThreadPoolTaskExecutor;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionEvent;
 import io.callosum.server.ConnectionHandler;
+import io.callosum.server.FreePort;
 import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.ServerStoppedEvent;
 import io.callosum.server.SlotAllocator;
@@ -101,7 +102,7 @@ class CallosumServerLifecycleTests {
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
 	void aStoppedContextCanBeStartedAgainAndAgain(boolean nativeTransport) {
-		this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport).run((context) -> {
+		onPortOfItsOwn(nativeTransport).run((context) -> {
 			CallosumServer server = context.getBean(CallosumServer.class);
 			for (int i = 0; i < 3; i++) {
 				int port = port(context);
@@ -149,7 +150,7 @@ class CallosumServerLifecycleTests {
 	@ParameterizedTest
 	@ValueSource(booleans = { true, false })
 	void aContextThatClosesWithOpenConnectionsDeliversEveryEvent(boolean nativeTransport) {
-		this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport).run((context) -> {
+		onPortOfItsOwn(nativeTransport).run((context) -> {
 			Recorder recorder = context.getBean(Recorder.class);
 			int port = port(context);
 			TestClient[] clients = new TestClient[20];
@@ -269,7 +270,7 @@ class CallosumServerLifecycleTests {
 		AtomicBoolean over = new AtomicBoolean();
 		Set<TestClient> connected = ConcurrentHashMap.newKeySet();
 		ExecutorService clients = Executors.newFixedThreadPool(6);
-		this.runner.withBean(SlotAllocator.class, () -> new SlotAllocator() {
+		onPortOfItsOwn(nativeTransport).withBean(SlotAllocator.class, () -> new SlotAllocator() {
 
 			@Override
 			public int allocate(SlotRequest request) {
@@ -284,7 +285,7 @@ class CallosumServerLifecycleTests {
 				lowest.release(slot);
 			}
 
-		}).withPropertyValues("callosum.server.native-transport=" + nativeTransport).run((context) -> {
+		}).run((context) -> {
 			Recorder recorder = context.getBean(Recorder.class);
 			int port = port(context);
 			for (int i = 0; i < 6; i++) {
@@ -482,6 +483,14 @@ class CallosumServerLifecycleTests {
 			connectOnce(context);
 			assertThat(context.getBean(Recorder.class).threads).isNotEmpty();
 		});
+	}
+
+	/**
+	 * Return a runner whose port nobody else gets when the server does not listen on it.
+	 */
+	private ApplicationContextRunner onPortOfItsOwn(boolean nativeTransport) {
+		return this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport,
+				"callosum.server.port=" + FreePort.find());
 	}
 
 	private static void connectOnce(ApplicationContext context) {

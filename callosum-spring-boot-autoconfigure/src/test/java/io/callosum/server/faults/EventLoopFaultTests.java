@@ -42,6 +42,7 @@ import reactor.netty.resources.LoopResources;
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.ConnectionEvent;
+import io.callosum.server.FreePort;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.RecordedEvents;
@@ -196,7 +197,8 @@ class EventLoopFaultTests {
 	void aPortThatAnEventLoopLeavesOpenWhenItEndsIsClosedByAStop(Transport transport) throws Exception {
 		// Accepts and serves
 		this.loops = LoopResources.create("test", 1, true);
-		start(Link.plain(transport), UnaryOperator.identity());
+		int port = FreePort.find();
+		start(Link.plain(transport), (builder) -> builder.port(port));
 		InetSocketAddress address = this.server.server().address();
 		endLoop(transport);
 		this.server.server().stop();

@@ -25,11 +25,11 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
 
 import io.netty.channel.Channel;
 import reactor.netty.resources.LoopResources;
 
+import io.callosum.server.FreePort;
 import io.callosum.server.Link;
 import io.callosum.server.ListenerThreads;
 import io.callosum.server.ServerStoppedEvent;
@@ -73,17 +73,16 @@ class StopFaultTests {
 	@FaultTest
 	void aStopInAStormOfConnectsAndHandshakesLeavesNothing(Link link, ListenerThreads threads) throws Exception {
 		AtomicBoolean over = new AtomicBoolean();
-		AtomicReference<InetSocketAddress> address = new AtomicReference<>();
+		int port = FreePort.find();
 		List<CompletableFuture<Void>> storm = new ArrayList<>();
-		try (TestServer server = TestServer.create(link, threads::applyTo)) {
+		try (TestServer server = TestServer.create(link, (builder) -> threads.applyTo(builder.port(port)))) {
 			for (int i = 0; i < 4; i++) {
 				boolean shaking = link.isSecure() && i % 2 == 0;
-				storm.add(CompletableFuture.runAsync(() -> connectUntil(over, address, shaking)));
+				storm.add(CompletableFuture.runAsync(() -> connectUntil(over, port, shaking)));
 			}
 			for (int round = 1; round <= 4; round++) {
 				server.start();
 				int accepted = server.measured("accepted");
-				address.set(server.server().address());
 				TestServer.await("the storm",
 						() -> assertThat(server.measured("accepted")).isGreaterThan(accepted + 20));
 				server.server().stop();
@@ -102,16 +101,11 @@ class StopFaultTests {
 		}
 	}
 
-	private static void connectUntil(AtomicBoolean over, AtomicReference<InetSocketAddress> address, boolean shaking) {
+	private static void connectUntil(AtomicBoolean over, int port, boolean shaking) {
 		byte[] hello = TestTls.clientHello();
 		while (!over.get()) {
-			InetSocketAddress target = address.get();
-			if (target == null) {
-				Thread.onSpinWait();
-				continue;
-			}
 			try (Socket socket = new Socket()) {
-				socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), target.getPort()), 5000);
+				socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 5000);
 				if (shaking) {
 					socket.getOutputStream().write(hello);
 				}
