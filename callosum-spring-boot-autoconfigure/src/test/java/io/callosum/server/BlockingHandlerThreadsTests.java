@@ -57,7 +57,7 @@ class BlockingHandlerThreadsTests {
 	 * Longer than a busy machine may pause: a handler that does not go on for so long is
 	 * cancelled.
 	 */
-	private static final Duration TIMEOUT = Duration.ofSeconds(3);
+	private static final Duration TIMEOUT = Duration.ofSeconds(5);
 
 	private final LoopResources loops = LoopResources.create("test", 1, true);
 

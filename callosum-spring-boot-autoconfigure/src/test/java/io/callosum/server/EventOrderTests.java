@@ -58,7 +58,12 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 @Timeout(120)
 class EventOrderTests {
 
-	private static final Duration SOON = Duration.ofSeconds(5);
+	/**
+	 * Less than a stop waits for a listener.
+	 */
+	private static final Duration SOON = Duration.ofSeconds(9);
+
+	private static final Duration LONG = Duration.ofHours(1);
 
 	@Parameter(0)
 	Transport transport;
@@ -248,7 +253,7 @@ class EventOrderTests {
 		Queue<Sinks.One<Integer>> waiting = new ConcurrentLinkedQueue<>();
 		AtomicBoolean taken = new AtomicBoolean();
 		// Both on one event loop, so that the answer comes in the middle of the event
-		try (TestServer server = create((builder) -> builder.workerThreads(1))) {
+		try (TestServer server = create((builder) -> builder.workerThreads(1).slotTimeout(LONG))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (taken.compareAndSet(false, true)) {
 					event.assign(0);
@@ -489,7 +494,7 @@ class EventOrderTests {
 	private void verifyOwnHeap(boolean later) throws InterruptedException {
 		OwnSlots slots = new OwnSlots();
 		Holders holders = new Holders();
-		try (TestServer server = create(UnaryOperator.identity())) {
+		try (TestServer server = create((builder) -> builder.slotTimeout(LONG))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (later) {
 					event.assign(Mono.delay(Duration.ofNanos(ThreadLocalRandom.current().nextInt(1_000_000)))

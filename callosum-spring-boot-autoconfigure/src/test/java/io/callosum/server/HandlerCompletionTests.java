@@ -249,9 +249,9 @@ class HandlerCompletionTests {
 	@Test
 	void theTimeoutRunsFromWhenEverythingIsDelivered() {
 		// Long enough for a busy machine, but shorter than all lines take together
-		Duration timeout = Duration.ofSeconds(3);
+		Duration timeout = Duration.ofSeconds(5);
 		try (TestServer server = create((connection) -> lines(connection)
-			.concatMap((line) -> Mono.delay(timeout.dividedBy(10)).doOnSubscribe((subscription) -> {
+			.concatMap((line) -> Mono.delay(timeout.dividedBy(16)).doOnSubscribe((subscription) -> {
 				this.stored.add(line);
 				this.atWork.countDown();
 			}), 1)

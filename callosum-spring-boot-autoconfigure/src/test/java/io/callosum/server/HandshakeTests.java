@@ -95,7 +95,7 @@ class HandshakeTests {
 	@ValueSource(booleans = { false, true })
 	void aFirstMessageOfMoreThan16KibibytesIsRefusedAtItsHeader(boolean byServerName) {
 		try (TestServer server = create(byServerName).start()) {
-			byte[] hello = { 22, 3, 1, 1, 0, 1, 0, 0x40, 1, 3, 3 };
+			byte[] hello = { 22, 3, 1, 1, 0, 1, 0, 0x40, 1 };
 			TestClient client = server.connect();
 			for (byte next : hello) {
 				client.send(new byte[] { next });

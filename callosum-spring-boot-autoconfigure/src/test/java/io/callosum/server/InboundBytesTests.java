@@ -129,6 +129,7 @@ class InboundBytesTests {
 			TestClient client = server.connect();
 			assertThat(client.readSlot()).isZero();
 			CompletableFuture<?> sent = sendLater(client, bytes);
+			this.tap.awaitBytesRead(4096);
 			this.tap.awaitStall();
 			assertThat(this.tap.largestRead()).isLessThanOrEqualTo(4096);
 			asking.complete(null);
@@ -492,6 +493,7 @@ class InboundBytesTests {
 			TestClient client = server.connect();
 			client.readSlot();
 			client.send(bytes).close();
+			this.tap.awaitBytesRead(1);
 			this.tap.awaitStall();
 			inbound.get().receive().asByteArray().subscribe(sink);
 			sink.awaitAll(bytes);
@@ -967,8 +969,9 @@ class InboundBytesTests {
 		}
 
 		private TestServer create(InboundBytesTests tests, boolean secure) {
-			TestServer server = tests.create(Link.of(tests.transport, secure), this.handler, (builder) -> builder
-				.customizer((tcpServer) -> tcpServer.childOption(ChannelOption.ALLOCATOR, tests.allocator)));
+			TestServer server = tests.create(Link.of(tests.transport, secure), this.handler,
+					(builder) -> builder.slotTimeout(Duration.ofHours(1))
+						.customizer((tcpServer) -> tcpServer.childOption(ChannelOption.ALLOCATOR, tests.allocator)));
 			if (this == HAS_NO_SLOT_YET) {
 				this.answer = new CompletableFuture<>();
 				server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(this.answer)));

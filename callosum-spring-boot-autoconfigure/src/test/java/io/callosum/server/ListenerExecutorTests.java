@@ -63,6 +63,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 @EnumSource
 class ListenerExecutorTests {
 
+	private static final Duration LONG = Duration.ofHours(1);
+
 	@Parameter
 	Transport transport;
 
@@ -168,7 +170,8 @@ class ListenerExecutorTests {
 		CountDownLatch written = new CountDownLatch(1);
 		SimpleAsyncTaskExecutor throttled = new SimpleAsyncTaskExecutor("throttled-");
 		throttled.setConcurrencyLimit(1);
-		try (TestServer server = create((builder) -> builder.workerThreads(1).listenerExecutor(throttled))
+		try (TestServer server = create(
+				(builder) -> builder.workerThreads(1).slotTimeout(LONG).listenerExecutor(throttled))
 			// It would have left before it is written to
 			.expectNobodyNext()) {
 			server.events().on(ConnectionEvent.class, (event) -> {
@@ -219,30 +222,31 @@ class ListenerExecutorTests {
 		LowestSlotAllocator slots = new LowestSlotAllocator();
 		AtomicBoolean allocating = new AtomicBoolean();
 		AtomicBoolean releasing = new AtomicBoolean();
-		try (TestServer server = create(
-				(builder) -> onPool().apply(builder).workerThreads(1).slotAllocator(new SlotAllocator() {
+		try (TestServer server = create((builder) -> onPool().apply(builder)
+			.workerThreads(1)
+			.slotTimeout(LONG)
+			.slotAllocator(new SlotAllocator() {
 
-					@Override
-					public int allocate(SlotRequest request) {
-						int slot = slots.allocate(request);
-						if (slot == 0) {
-							allocating.set(true);
-							TestThreads.await(blocked);
-						}
-						return slot;
+				@Override
+				public int allocate(SlotRequest request) {
+					int slot = slots.allocate(request);
+					if (slot == 0) {
+						allocating.set(true);
+						TestThreads.await(blocked);
 					}
+					return slot;
+				}
 
-					@Override
-					public void release(int slot) {
-						slots.release(slot);
-						if (slot == 1) {
-							releasing.set(true);
-							TestThreads.await(blocked);
-						}
+				@Override
+				public void release(int slot) {
+					slots.release(slot);
+					if (slot == 1) {
+						releasing.set(true);
+						TestThreads.await(blocked);
 					}
+				}
 
-				}))
-			.start()) {
+			})).start()) {
 			TestClient first = server.connect();
 			TestServer.await("allocation", () -> assertThat(allocating).isTrue());
 			TestClient second = server.connect();
@@ -354,7 +358,8 @@ class ListenerExecutorTests {
 				assertThat(client.readLine()).matches("\\d+\r\n");
 			});
 			server.server().stop();
-			assertThat(server.measured("slotRequestAnswered")).isEqualTo(server.measured("slotRequested"));
+			TestServer.await("answers", () -> assertThat(server.measured("slotRequestAnswered"))
+				.isEqualTo(server.measured("slotRequested")));
 		}
 	}
 
@@ -434,7 +439,7 @@ class ListenerExecutorTests {
 		ExecutorService answers = Executors.newSingleThreadExecutor((task) -> new Thread(task, "answers"));
 		LowestSlotAllocator slots = new LowestSlotAllocator();
 		try (TestServer server = create((builder) -> builder.listenerExecutor(executor)
-			.slotTimeout(Duration.ofSeconds(10))
+			.slotTimeout(LONG)
 			.connectionHandler((connection) -> connection.inbound()
 				.receive()
 				.asString()
@@ -510,7 +515,7 @@ class ListenerExecutorTests {
 		CountDownLatch blocked = new CountDownLatch(1);
 		CountDownLatch reached = new CountDownLatch(1);
 		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
-				(builder) -> onPool().apply(builder).workerThreads(1).slotTimeout(Duration.ofHours(1)))) {
+				(builder) -> onPool().apply(builder).workerThreads(1).slotTimeout(LONG))) {
 			server.events().on(type, (event) -> {
 				if ("c1".equals(connectionId(event))) {
 					reached.countDown();

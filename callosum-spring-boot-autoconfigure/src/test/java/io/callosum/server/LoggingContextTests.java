@@ -105,7 +105,8 @@ class LoggingContextTests {
 			TestServer.await("the end", () -> assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1));
 			server.verifyNothingLeft();
 			assertThat(this.seen).containsEntry("connection", "c1");
-			assertThat(this.after).isNotEmpty().containsOnly(empty ? NOTHING : outer);
+			TestServer.await("what follows a listener", () -> assertThat(this.after).isNotEmpty());
+			assertThat(this.after).containsOnly(empty ? NOTHING : outer);
 		}
 	}
 

@@ -34,7 +34,6 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 
@@ -570,7 +569,7 @@ class SlotAnswerTests {
 		List<Integer> released = new CopyOnWriteArrayList<>();
 		try (TestServer server = TestServer.create(this.transport,
 				(builder) -> builder.slotTimeout(Duration.ofMillis(20)).slotAllocator(allocator((request) -> {
-					LockSupport.parkNanos(SHORT.toNanos());
+					TestThreads.pause(SHORT);
 					return 6;
 				}, released)))
 			.start()) {
@@ -623,7 +622,7 @@ class SlotAnswerTests {
 		Queue<Sinks.One<Integer>> pending = new ConcurrentLinkedQueue<>();
 		AtomicBoolean answering = new AtomicBoolean();
 		try (TestServer server = TestServer.create(Link.of(this.transport, secure),
-				(builder) -> builder.slotTimeout(Duration.ofMillis(50)).maxPendingSlotRequests(max))) {
+				(builder) -> builder.slotTimeout(Duration.ofSeconds(2)).maxPendingSlotRequests(max))) {
 			server.events().on(SlotRequestEvent.class, (event) -> {
 				if (!answering.get()) {
 					Sinks.One<Integer> sink = Sinks.one();
@@ -968,7 +967,7 @@ class SlotAnswerTests {
 			this.begun.incrementAndGet();
 			this.pool.execute(() -> {
 				if (this.pausing) {
-					LockSupport.parkNanos(SHORT.toNanos());
+					TestThreads.pause(SHORT);
 				}
 				task.run();
 				this.ended.incrementAndGet();

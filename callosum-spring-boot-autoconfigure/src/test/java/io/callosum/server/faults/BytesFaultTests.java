@@ -69,7 +69,7 @@ class BytesFaultTests {
 	@FaultTest
 	void whereMoreLiesUnreadThanIsHeldThePeerIsGivenUpAtTheIdleTimeout(Link link) {
 		try (TestServer server = TestServer
-			.create(link, (builder) -> builder.idleTimeout(Duration.ofSeconds(2)).connectionHandler((connection) -> {
+			.create(link, (builder) -> builder.idleTimeout(Duration.ofSeconds(4)).connectionHandler((connection) -> {
 				connection.inbound();
 				return Mono.never();
 			}))
