@@ -50,7 +50,8 @@ class EchoTests {
 				AutoConfigurations.of(CallosumServerAutoConfiguration.class, CallosumClientAutoConfiguration.class))
 		.withUserConfiguration(EchoHandler.class)
 		.withPropertyValues("callosum.server.host=127.0.0.1", "callosum.server.port=0",
-				"callosum.client.servers=127.0.0.1:${local.callosum.server.port}");
+				"callosum.client.servers=127.0.0.1:${local.callosum.server.port}",
+				"callosum.client.acquire-timeout=30s");
 
 	@Test
 	void aHandlerAnswersEachLine() {
@@ -94,10 +95,14 @@ class EchoTests {
 			.build();
 		server.start();
 		ServerAddress address = new ServerAddress("127.0.0.1", server.address().getPort());
-		CallosumClient client = CallosumClient.builder().servers(address).initializer((lease) -> {
-			lease.inbound().withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)));
-			return Mono.empty();
-		}).build();
+		CallosumClient client = CallosumClient.builder()
+			.servers(address)
+			.acquireTimeout(Duration.ofSeconds(30))
+			.initializer((lease) -> {
+				lease.inbound().withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)));
+				return Mono.empty();
+			})
+			.build();
 		client.start();
 		assertThat(echo(client, "one").block(Duration.ofSeconds(30))).isEqualTo("echo one");
 		client.stop();

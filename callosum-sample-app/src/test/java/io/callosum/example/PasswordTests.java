@@ -122,7 +122,7 @@ class PasswordTests {
 	@ParameterizedTest
 	@ValueSource(strings = { "", "secret" })
 	void aClientThatHasSentNoWholeLineByTheDeadlineIsClosed(String sent) {
-		runner("secret", Duration.ofMillis(500)).run((context) -> {
+		runner("secret", Duration.ofSeconds(3)).run((context) -> {
 			try (Socket socket = connect(context.getBean(CallosumServer.class))) {
 				assertThat(send(socket, sent).readAllBytes()).asString().isEqualTo("0\r\n");
 			}

@@ -16,6 +16,8 @@
 
 package io.callosum.sample;
 
+import java.net.InetSocketAddress;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
@@ -50,12 +52,17 @@ class FleetRecoveryTests extends AbstractFleetTests {
 		awaitEven(3, 60);
 		int port = server("A").port();
 		assertThat(change("POST", "servers/A/" + action)).isEqualTo(204);
-		// At once, because the feed forgets
-		await().until(() -> hasEvent("lost", "A"));
-		await().until(() -> hasEvent("kept", "B"));
-		await().until(() -> server("A").state().equals("stopped") && connections("A") == 0
-				&& connections("B") + connections("C") == 60);
-		assertThat(change("POST", "servers/A/start")).isEqualTo(204);
+		// Bound meanwhile, so that nobody else is given the port
+		try (Socket bound = new Socket()) {
+			bound.setReuseAddress(true);
+			bound.bind(new InetSocketAddress("127.0.0.1", port));
+			// At once, because the feed forgets
+			await().until(() -> hasEvent("lost", "A"));
+			await().until(() -> hasEvent("kept", "B"));
+			await().until(() -> server("A").state().equals("stopped") && connections("A") == 0
+					&& connections("B") + connections("C") == 60);
+			assertThat(change("POST", "servers/A/start")).isEqualTo(204);
+		}
 		await().until(() -> hasEvent("returned", "A"));
 		awaitEven(3, 60);
 		assertThat(server("A").port()).isEqualTo(port);

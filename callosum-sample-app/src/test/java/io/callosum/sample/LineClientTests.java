@@ -109,6 +109,7 @@ class LineClientTests {
 		this.server.start();
 		this.client = CallosumClient.builder()
 			.servers(new ServerAddress("127.0.0.1", this.server.address().getPort()))
+			.acquireTimeout(PATIENCE)
 			.initializer(LineClient::splitLines)
 			.build();
 		this.client.start();

@@ -46,8 +46,10 @@ class RecipeTests {
 	 */
 	@Nested
 	@DirtiesContext
-	@SpringBootTest(classes = Application.class, properties = { "callosum.server.host=localhost",
-			"callosum.server.port=0", "callosum.client.servers=localhost:${local.callosum.server.port}" })
+	@SpringBootTest(classes = Application.class,
+			properties = { "callosum.server.host=localhost", "callosum.server.port=0",
+					"callosum.client.servers=localhost:${local.callosum.server.port}",
+					"callosum.client.acquire-timeout=30s" })
 	class ServerAndClient {
 
 		@Autowired
