@@ -71,7 +71,7 @@ class DisconnectsTests {
 			.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)); SocketChannel accepted = reset(server)) {
 			IOException read = catchThrowableOfType(IOException.class, () -> accepted.read(ByteBuffer.allocate(1)));
 			IOException write = catchThrowableOfType(IOException.class, () -> {
-				for (int i = 0; i < 3; i++) {
+				while (true) {
 					accepted.write(ByteBuffer.allocate(1));
 				}
 			});
@@ -87,7 +87,7 @@ class DisconnectsTests {
 		try (ServerSocketChannel server = ServerSocketChannel.open()
 			.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)); SocketChannel accepted = reset(server)) {
 			IOException error = catchThrowableOfType(IOException.class, () -> {
-				for (int i = 0; i < 3; i++) {
+				while (true) {
 					region.transferTo(accepted, 0);
 				}
 			});
