@@ -44,7 +44,7 @@ class ConnectionLog {
 
 	@EventListener
 	void connected(ConnectionEvent event) {
-		logger.info("Slot {} is given to {}", event.getSlot(), event.getConnection().remoteAddress());
+		logger.info("Slot {} is assigned to {}", event.getSlot(), event.getConnection().remoteAddress());
 	}
 
 	@EventListener

@@ -15,7 +15,7 @@
  */
 
 /**
- * What the auto-configurations of the server and the client share. Not for applications.
+ * Types shared by the auto-configurations of the server and the client. Not API.
  */
 @NullMarked
 package io.callosum.autoconfigure;

@@ -258,8 +258,8 @@ final class TcpConnection implements PooledConnection {
 		if (END.compareAndSet(this, null, new End(reason, cause))) {
 			if (reason == CloseReason.UNSOLICITED) {
 				this.failures.log(this.server, reason,
-						"it sent bytes while nobody had leased the connection, which is closed for that;"
-								+ " if it speaks first, receive what it says in a ConnectionInitializer");
+						"it sent bytes while the connection was not leased, so the connection is closed;"
+								+ " if it sends first, receive these bytes in a ConnectionInitializer");
 			}
 			else if (reason == CloseReason.INITIALIZER_FAILED) {
 				this.failures.log(this.server, reason, "the ConnectionInitializer failed: " + cause);

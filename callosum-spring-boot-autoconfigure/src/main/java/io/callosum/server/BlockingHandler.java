@@ -62,9 +62,9 @@ final class BlockingHandler {
 	 * Log what makes further connections wait. Any thread.
 	 */
 	private void logRejected(Throwable cause, int waiting) {
-		this.rejectedLog.log("The executor has rejected a blocking handler (" + cause.getClass().getName()
-				+ "). Rejected handlers run one after another on the thread '" + REJECTED_THREAD_NAME + "', for which "
-				+ waiting + " wait now. Use an executor with a thread for each of callosum.server.max-connections,"
+		this.rejectedLog.log("The executor rejected a blocking handler (" + cause.getClass().getName()
+				+ "). Rejected handlers run one after another on the thread '" + REJECTED_THREAD_NAME + "'; " + waiting
+				+ " are waiting. Use an executor with a thread for each of callosum.server.max-connections,"
 				+ " or none on Java 21 and later", null);
 	}
 

@@ -85,8 +85,8 @@ final class ConnectionLimits {
 	 */
 	@Nullable RefusalReason admit(@Nullable SocketAddress remoteAddress) {
 		if (!isAllowed(remoteAddress)) {
-			this.allowedLog.log("Closed a connection of " + remoteAddress
-					+ ": the address is none of callosum.server.allowed-addresses", null);
+			this.allowedLog.log("Closed a connection from " + remoteAddress
+					+ ": the address is not in callosum.server.allowed-addresses", null);
 			return RefusalReason.ADDRESS_NOT_ALLOWED;
 		}
 		if (this.pendingSlotRequests.get() >= this.maxPendingSlotRequests) {
@@ -95,8 +95,8 @@ final class ConnectionLimits {
 		}
 		InetAddress address = (this.maxPerAddress != null) ? countedAddress(remoteAddress) : null;
 		if (this.maxPerAddress != null && address != null && !tryCount(address, this.maxPerAddress)) {
-			this.maxPerAddressLog.log("Closed a connection of " + describe(address) + ": " + this.maxPerAddress
-					+ " of it are open, as many as callosum.server.max-connections-per-address allows", null);
+			this.maxPerAddressLog.log("Closed a connection from " + describe(address) + ": " + this.maxPerAddress
+					+ " are open, as many as callosum.server.max-connections-per-address allows", null);
 			return RefusalReason.MAX_CONNECTIONS_PER_ADDRESS;
 		}
 		if (!tryCount(this.connections, (this.max != null) ? this.max : Integer.MAX_VALUE)) {
@@ -124,8 +124,8 @@ final class ConnectionLimits {
 
 	private void logMaxPending() {
 		this.maxPendingLog.log("Closed a connection: " + this.maxPendingSlotRequests
-				+ " slot requests have no answer, as many as callosum.server.max-pending-slot-requests allows."
-				+ " Whatever answers them does not keep up", null);
+				+ " slot requests are pending, as many as callosum.server.max-pending-slot-requests allows."
+				+ " The allocator or listener that answers them does not keep up", null);
 	}
 
 	/**

@@ -59,7 +59,7 @@ final class DirectMemory {
 			return null;
 		}
 		return "Netty's limit of direct memory is not below that of the JVM, which is " + jvm + " bytes. If peers use"
-				+ " up the memory of the JVM, each allocation holds an event loop for up to half a second before it"
+				+ " up the memory of the JVM, each allocation blocks an event loop for up to half a second before it"
 				+ " fails. Start the JVM with -XX:MaxDirectMemorySize=" + jvm + " -Dio.netty.maxDirectMemory="
 				+ jvm / 5 * 4
 				+ ((idleTimeout != null) ? ""

@@ -125,7 +125,7 @@ final class ServerEvents {
 	private void heldEventLoop(String kind, long nanos, ThrottledLog log, String who, String remedy) {
 		if (!mayHaveLoadedClasses(kind, nanos, System.nanoTime())) {
 			log.log(who + " held an event loop for " + TimeUnit.NANOSECONDS.toMillis(nanos)
-					+ " ms, and so all of its connections. " + remedy, null);
+					+ " ms, which delayed all of its connections. " + remedy, null);
 		}
 	}
 

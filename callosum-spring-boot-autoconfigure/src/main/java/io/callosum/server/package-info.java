@@ -33,8 +33,8 @@
  * <p>
  * {@link io.callosum.server.ServerStartedEvent},
  * {@link io.callosum.server.ServerStoppingEvent} and
- * {@link io.callosum.server.ServerStoppedEvent} are about the server,
- * {@link io.callosum.server.ServerErrorEvent} is about anything that fails.
+ * {@link io.callosum.server.ServerStoppedEvent} report the state of the server, and
+ * {@link io.callosum.server.ServerErrorEvent} reports failures.
  * <p>
  * An echo server: <pre class="code">
  * CallosumServer server = CallosumServer.builder()

@@ -15,9 +15,8 @@
  */
 
 /**
- * One TCP connection below the slot, for a server or a client: the bytes that are read
- * ahead, timeouts, the slot line, the end of a channel, and where code of the application
- * runs.
+ * A single TCP connection, for a server or a client: read-ahead, timeouts, the slot line,
+ * the end of a channel, and the threads on which application code runs.
  * <p>
  * Not API: the types are public for the other packages of this library, and may change in
  * any release. This package uses neither the server nor the client.

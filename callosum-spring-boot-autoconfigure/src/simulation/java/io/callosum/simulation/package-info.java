@@ -16,7 +16,7 @@
 
 /**
  * A simulation of fleets of clients and servers under virtual time: the production pool
- * and its rivals, on the same network, with the same chance.
+ * and its rivals, on the same network, with the same random input.
  */
 @NullMarked
 package io.callosum.simulation;

@@ -145,7 +145,7 @@ class BlockingHandlerThreadsTests {
 			TestServer.await("the warning",
 					() -> assertThat(server.warnings()).singleElement()
 						.asString()
-						.contains("java.util.concurrent.RejectedExecutionException", "for which 3 wait now",
+						.contains("java.util.concurrent.RejectedExecutionException", "; 3 are waiting",
 								"callosum.server.max-connections"));
 			this.gate.countDown();
 			server.closeClients();

@@ -22,8 +22,8 @@ import java.util.Map;
 import org.springframework.boot.context.properties.ConfigurationProperties;
 
 /**
- * Configuration properties of the Callosum clients: of the default client, which are the
- * defaults of the others too, and of each of those.
+ * Configuration properties of the default Callosum client, which additional clients
+ * inherit, and of the additional clients.
  * <p>
  * Describes the properties; {@link ConfiguredClient} binds them.
  *

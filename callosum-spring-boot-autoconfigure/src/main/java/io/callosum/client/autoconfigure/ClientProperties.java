@@ -48,8 +48,8 @@ public class ClientProperties {
 	private @Nullable String serviceId;
 
 	/**
-	 * Port of the instances that Spring Cloud finds and that have no 'callosum-port' in
-	 * their metadata. The port of the instance itself if not set.
+	 * Port of instances that have no 'callosum-port' in their metadata. If not set, the
+	 * port of the instance itself.
 	 */
 	private @Nullable Integer servicePort;
 
@@ -91,7 +91,7 @@ public class ClientProperties {
 	private Duration connectTimeout = Duration.ofSeconds(2);
 
 	/**
-	 * Maximum time to wait for the slot once a server is connected.
+	 * Maximum time to wait for the slot once connected to a server.
 	 */
 	private Duration slotTimeout = Duration.ofSeconds(2);
 
@@ -129,8 +129,8 @@ public class ClientProperties {
 	private boolean nativeTransport = true;
 
 	/**
-	 * Number of event loops, which all clients with the same number share. One per
-	 * processor, but at least four, if not set. Ignored if there is a LoopResources bean.
+	 * Number of event loops, which all clients with the same number share. If not set,
+	 * one per processor, but at least four. Ignored if there is a LoopResources bean.
 	 */
 	private @Nullable Integer workerThreads;
 
@@ -352,7 +352,7 @@ public class ClientProperties {
 	}
 
 	/**
-	 * When a server that accepts connections but fails is left alone for a while.
+	 * When to eject a server that accepts connections but fails.
 	 */
 	public static class Ejection {
 

@@ -75,7 +75,7 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 	private static String remedy(String name) {
 		String prefix = name.equals(ConfiguredClient.DEFAULT_NAME) ? ConfiguredClient.PREFIX
 				: ConfiguredClient.PREFIX + ".service." + name;
-		return "Set '" + prefix + ".servers' or '" + prefix + ".service-id' to have it.";
+		return "Set '" + prefix + ".servers' or '" + prefix + ".service-id' to create it.";
 	}
 
 	@Override

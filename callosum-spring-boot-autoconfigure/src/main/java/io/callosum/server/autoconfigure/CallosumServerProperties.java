@@ -87,26 +87,27 @@ public class CallosumServerProperties {
 
 	/**
 	 * Maximum memory of all connections together for received bytes that the application
-	 * has not requested yet. A quarter of the direct memory that Netty may use if not
-	 * set.
+	 * has not requested yet. If not set, a quarter of the direct memory that Netty may
+	 * use.
 	 */
 	private @Nullable DataSize readAheadBudget;
 
 	/**
 	 * IP addresses or CIDR ranges that may connect. Connections from other addresses are
-	 * closed as soon as they are accepted. Every address may connect if not set.
+	 * closed as soon as they are accepted. If not set, every address may connect.
 	 */
 	private List<String> allowedAddresses = new ArrayList<>();
 
 	/**
-	 * How many connections the server draws, relative to other servers. A server with
-	 * weight 2 settles at twice as many as one with weight 1.
+	 * Share of the connections, relative to other servers. A server with weight 2 settles
+	 * at twice as many as one with weight 1.
 	 */
 	private double weight = 1;
 
 	/**
-	 * How long after the start the weight grows, from a tenth to its full value, so that
-	 * a cold JVM receives its share of the connections gradually. No warm-up if not set.
+	 * Time after the start in which the weight grows from a tenth to its full value, so
+	 * that a cold JVM receives its share of the connections gradually. No warm-up if not
+	 * set.
 	 */
 	private @Nullable Duration warmUp;
 
@@ -156,13 +157,13 @@ public class CallosumServerProperties {
 	private Duration shutdownQuietPeriod = Duration.ofSeconds(1);
 
 	/**
-	 * Number of event loop threads that serve the connections. One per processor, but at
-	 * least four, if not set. Ignored if there is a LoopResources bean.
+	 * Number of event loop threads that serve the connections. If not set, one per
+	 * processor, but at least four. Ignored if there is a LoopResources bean.
 	 */
 	private @Nullable Integer workerThreads;
 
 	/**
-	 * Whether to use a native transport, such as epoll, if one is available.
+	 * Whether to use a native transport, such as epoll, if available.
 	 */
 	private boolean nativeTransport = true;
 

@@ -15,7 +15,7 @@
  */
 
 /**
- * Spring Boot's auto-configuration of the Callosum server.
+ * Auto-configuration of the Callosum server for Spring Boot.
  */
 @NullMarked
 package io.callosum.server.autoconfigure;

@@ -169,7 +169,7 @@ final class MicrometerClientMetricsRecorder implements CallosumClientMetricsReco
 						.tag("reason", tag(reason))
 						.register(registry)));
 			this.discoveryFailures = add(Counter.builder("callosum.client.discovery.failures")
-				.description("Failures to bring the list of servers up to date")
+				.description("Failures to update the list of servers")
 				.tag("name", client.name())
 				.register(registry));
 		}
