@@ -16,6 +16,7 @@
 
 package io.callosum.sample;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Set;
 
 import reactor.core.publisher.Mono;
@@ -23,7 +24,9 @@ import reactor.core.publisher.Mono;
 import org.springframework.http.HttpHeaders;
 import org.springframework.http.HttpMethod;
 import org.springframework.http.HttpStatus;
+import org.springframework.http.MediaType;
 import org.springframework.http.server.reactive.ServerHttpRequest;
+import org.springframework.http.server.reactive.ServerHttpResponse;
 import org.springframework.stereotype.Component;
 import org.springframework.web.server.ServerWebExchange;
 import org.springframework.web.server.WebFilter;
@@ -46,10 +49,17 @@ class LocalOnlyFilter implements WebFilter {
 		response.set("Referrer-Policy", "no-referrer");
 		response.set("X-Content-Type-Options", "nosniff");
 		if (!isLocal(exchange.getRequest())) {
-			exchange.getResponse().setStatusCode(HttpStatus.FORBIDDEN);
-			return exchange.getResponse().setComplete();
+			return reject(exchange.getResponse(), exchange.getRequest().getLocalAddress().getPort());
 		}
 		return chain.filter(exchange);
+	}
+
+	private static Mono<Void> reject(ServerHttpResponse response, int port) {
+		response.setStatusCode(HttpStatus.FORBIDDEN);
+		response.getHeaders().setContentType(MediaType.TEXT_PLAIN);
+		String reason = "Use http://localhost:" + port + ", and send it as the Origin header of what is not a GET\n";
+		return response
+			.writeWith(Mono.fromSupplier(() -> response.bufferFactory().wrap(reason.getBytes(StandardCharsets.UTF_8))));
 	}
 
 	private static boolean isLocal(ServerHttpRequest request) {

@@ -85,6 +85,13 @@ class PageAccessTests {
 	}
 
 	@Test
+	void aRequestThatIsRejectedLearnsHowToAsk() throws Exception {
+		String page = "http://localhost:" + this.sample.httpPort();
+		assertThat(this.sample.request("POST /fleet/reset", "Host: " + page.substring(7), "Content-Length: 0").body())
+			.isEqualTo("Use " + page + ", and send it as the Origin header of what is not a GET\n");
+	}
+
+	@Test
 	void noOtherSiteReadsWhatThePageReads() throws Exception {
 		int port = this.sample.httpPort();
 		for (String path : List.of("/", "/events", "/connections", "/actuator/callosum")) {

@@ -38,7 +38,7 @@ class DirectMemoryTests {
 
 	@Test
 	void theWarningAsksForAnIdleTimeoutIfThereIsNone() {
-		assertThat(DirectMemory.warning(1000, 1000, null)).contains("Set an idle timeout");
+		assertThat(DirectMemory.warning(1000, 1000, null)).contains("set an idle timeout");
 		assertThat(DirectMemory.warning(1000, 1000, IDLE_TIMEOUT)).doesNotContain("idle timeout");
 	}
 

@@ -81,7 +81,7 @@ public class ClientProperties {
 	private boolean spread = true;
 
 	/**
-	 * Which idle connection to lease.
+	 * Which idle connection to lease: 'lowest-slot' or 'balanced'.
 	 */
 	private LeasePolicy leasePolicy = LeasePolicy.LOWEST_SLOT;
 
@@ -135,7 +135,7 @@ public class ClientProperties {
 	private @Nullable Integer workerThreads;
 
 	/**
-	 * How leases end when the application stops.
+	 * How leases end when the application stops: 'graceful' or 'immediate'.
 	 */
 	private Shutdown shutdown = Shutdown.GRACEFUL;
 
