@@ -336,7 +336,7 @@ class TimeoutTests {
 	 * complete for a long time.
 	 */
 	private static void verifySlowReaderStays(TestServer server) {
-		verifyStays(server, () -> {
+		Supplier<TestClient> connect = () -> {
 			Socket socket = new Socket();
 			try {
 				socket.setReceiveBufferSize(50_000);
@@ -345,11 +345,10 @@ class TimeoutTests {
 				throw new UncheckedIOException(ex);
 			}
 			return server.connect(socket);
-		}, OFTEN,
-				// The system lets the server go on when a third of its buffer is free,
-				// which
-				// must not take long
-				(client) -> assertThat(client.read(600_000)).hasSize(600_000));
+		};
+		// The system lets the server go on when a third of its buffer is free, which must
+		// not take long
+		verifyStays(server, connect, OFTEN, (client) -> assertThat(client.read(600_000)).hasSize(600_000));
 	}
 
 	private static void verifyStays(TestServer server, Supplier<TestClient> connect, Duration pause,
