@@ -49,26 +49,32 @@ class LocalOnlyFilter implements WebFilter {
 		response.set("Referrer-Policy", "no-referrer");
 		response.set("X-Content-Type-Options", "nosniff");
 		if (!isLocal(exchange.getRequest())) {
-			return reject(exchange.getResponse(), exchange.getRequest().getLocalAddress().getPort());
+			return reject(exchange.getResponse(), port(exchange.getRequest()));
 		}
 		return chain.filter(exchange);
 	}
 
-	private static Mono<Void> reject(ServerHttpResponse response, int port) {
+	private static Mono<Void> reject(ServerHttpResponse response, String port) {
 		response.setStatusCode(HttpStatus.FORBIDDEN);
 		response.getHeaders().setContentType(MediaType.TEXT_PLAIN);
-		String reason = "Use http://localhost:" + port + ", and send it as the Origin header of what is not a GET\n";
-		return response
-			.writeWith(Mono.fromSupplier(() -> response.bufferFactory().wrap(reason.getBytes(StandardCharsets.UTF_8))));
+		String reason = "Use http://localhost" + port + ", and send it as the Origin header of what is not a GET\n";
+		return response.writeWith(Mono.just(response.bufferFactory().wrap(reason.getBytes(StandardCharsets.UTF_8))));
 	}
 
 	private static boolean isLocal(ServerHttpRequest request) {
-		int localPort = request.getLocalAddress().getPort();
-		String port = (localPort != 80) ? ":" + localPort : "";
+		String port = port(request);
 		String host = request.getHeaders().getFirst(HttpHeaders.HOST);
 		String origin = request.getHeaders().getOrigin();
 		return host != null && Set.of("localhost" + port, "127.0.0.1" + port, "[::1]" + port).contains(host)
 				&& (origin == null ? !changesSomething(request) : origin.equals("http://" + host));
+	}
+
+	/**
+	 * Return the port as it is in a URL, which leaves out that of HTTP.
+	 */
+	private static String port(ServerHttpRequest request) {
+		int port = request.getLocalAddress().getPort();
+		return (port != 80) ? ":" + port : "";
 	}
 
 	/**
