@@ -63,7 +63,8 @@ final class DirectMemory {
 				+ " fails. Start the JVM with -XX:MaxDirectMemorySize=" + jvm + " -Dio.netty.maxDirectMemory="
 				+ jvm / 5 * 4
 				+ ((idleTimeout != null) ? ""
-						: ". Unless clients keep pools of idle connections, set an idle timeout, too: without one, a peer that has left may keep its slot and its bytes"
+						: ". Unless clients keep pools of idle connections, set an idle timeout, too: without one,"
+								+ " a peer that has left may keep its slot and its bytes"
 								+ " in memory for as long as the handler does not read them");
 	}
 

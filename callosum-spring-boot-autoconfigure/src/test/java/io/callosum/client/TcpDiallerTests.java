@@ -119,7 +119,7 @@ class TcpDiallerTests {
 		this.network.transport().close();
 		// Longer than the other event loops would need to end
 		closed.completeOnTimeout(null, 100, TimeUnit.MILLISECONDS);
-		this.network.awaitEndOfThreads();
+		TestNetwork.verifyNoThreadLeft();
 		assertThat(this.network.warnings()).noneMatch((warning) -> warning.contains("event executor terminated"));
 	}
 

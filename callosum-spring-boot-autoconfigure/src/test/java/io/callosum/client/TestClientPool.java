@@ -209,7 +209,7 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 		try {
 			this.clients.forEach((watched) -> watched.client.stop());
 			this.clients.forEach(Watched::verifyNothingLeft);
-			verifyNoThreadLeft();
+			TestNetwork.verifyNoThreadLeft();
 			verifyNoBufferLeaked();
 		}
 		finally {
@@ -217,11 +217,6 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 			this.clients.clear();
 			this.servers.clear();
 		}
-	}
-
-	private static void verifyNoThreadLeft() {
-		await("threads", () -> assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName)
-			.noneMatch((name) -> name.startsWith("callosum-client-test")));
 	}
 
 	private static void verifyNoBufferLeaked() {

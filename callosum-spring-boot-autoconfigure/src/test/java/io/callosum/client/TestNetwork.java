@@ -150,7 +150,7 @@ final class TestNetwork implements AutoCloseable {
 			await("closed", () -> assertThat(this.channels).noneMatch(Channel::isOpen));
 			await("reported", () -> this.dials.forEach(TestDial::verifyEnd));
 			this.transport.close();
-			awaitEndOfThreads();
+			verifyNoThreadLeft();
 			verifyNoBufferLeaked();
 			assertThat(warnings()).allMatch((warning) -> warning.contains(": Callosum client 'test', server "));
 		}
@@ -161,9 +161,9 @@ final class TestNetwork implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until the event loops have ended, once the transport is closed.
+	 * Verify that the event loops end, once their clients have stopped.
 	 */
-	void awaitEndOfThreads() {
+	static void verifyNoThreadLeft() {
 		await("threads", () -> assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName)
 			.noneMatch((name) -> name.startsWith("callosum-client-test")));
 	}

@@ -32,6 +32,12 @@ class AttackByBytesIntegrationTests extends AttackFaults {
 
 	private static final byte[] BYTES = new byte[64 * 1024];
 
+	private static final byte[] EMPTY_LINES = new byte[128 * 1024];
+
+	static {
+		Arrays.fill(EMPTY_LINES, (byte) '\n');
+	}
+
 	@Test
 	void peersThatSendWhatNobodyAsksForMuteNobody() {
 		// With what is unread beyond the read-ahead, only the idle timeout notices that
@@ -51,15 +57,10 @@ class AttackByBytesIntegrationTests extends AttackFaults {
 			}
 			return peers;
 		});
-		attack("lines without an end", () -> {
-			byte[] lines = new byte[2 * BYTES.length];
-			Arrays.fill(lines, (byte) '\n');
-			return Peers.connect(this.server, Behavior.LINES, 150).send(lines);
-		});
+		Supplier<Peers> emptyLines = () -> Peers.connect(this.server, Behavior.LINES, 150).send(EMPTY_LINES);
+		attack("lines without an end", emptyLines);
 		attack("lines of peers that leave", () -> {
-			byte[] lines = new byte[2 * BYTES.length];
-			Arrays.fill(lines, (byte) '\n');
-			Peers peers = Peers.connect(this.server, Behavior.LINES, 150).send(lines);
+			Peers peers = emptyLines.get();
 			peers.shutdownOutput();
 			return peers;
 		});
