@@ -24,6 +24,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import reactor.netty.resources.LoopResources;
@@ -60,6 +61,16 @@ class CallosumClientAutoConfigurationTests {
 
 	private final ApplicationContextRunner runner = new ApplicationContextRunner()
 		.withConfiguration(AutoConfigurations.of(CallosumClientAutoConfiguration.class, SslAutoConfiguration.class));
+
+	/**
+	 * An event loop may still log a failure while the client stops, which the next test
+	 * would find in its output.
+	 */
+	@AfterEach
+	void awaitTheEndOfTheEventLoops() {
+		TestApplications.await(() -> assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName)
+			.noneMatch((name) -> name.startsWith("callosum-client")));
+	}
 
 	// Which clients there are
 
