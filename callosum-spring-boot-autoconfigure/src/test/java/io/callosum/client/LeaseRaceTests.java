@@ -16,11 +16,14 @@
 
 package io.callosum.client;
 
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 
 import io.netty.handler.codec.LineBasedFrameDecoder;
 import org.junit.jupiter.api.AfterEach;
@@ -49,7 +52,7 @@ class LeaseRaceTests {
 	private static final int OPERATIONS = 1000;
 
 	/**
-	 * By chance, the server may be left alone for long, several times in a row.
+	 * By chance, all servers may be left alone for long, several times in a row.
 	 */
 	private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
@@ -58,16 +61,18 @@ class LeaseRaceTests {
 
 	private final Link link;
 
-	private final ScriptedServer server;
+	private final List<ScriptedServer> servers;
 
 	LeaseRaceTests(Link link) {
 		this.link = link;
-		this.server = new ScriptedServer(link.isSecure()).script(Script.echo());
+		this.servers = Stream.generate(() -> new ScriptedServer(link.isSecure()).script(Script.echo()))
+			.limit(4)
+			.toList();
 	}
 
 	@AfterEach
 	void close() {
-		this.server.close();
+		this.servers.forEach(ScriptedServer::close);
 	}
 
 	@Test
@@ -77,7 +82,7 @@ class LeaseRaceTests {
 				(builder) -> builder.poolSize(4).acquireTimeout(TIMEOUT).noEjection().initializer((lease) -> {
 					lease.inbound().withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(100)));
 					return Mono.empty();
-				}), this.server.address());
+				}), this.servers.stream().map(ScriptedServer::address).toArray(InetSocketAddress[]::new));
 		AtomicInteger answers = new AtomicInteger();
 		Flux.range(0, OPERATIONS)
 			.flatMap((i) -> Mono.defer(() -> operation(client, "message " + i, new Random(seed + i), answers))
