@@ -16,12 +16,10 @@
 
 package io.callosum.client;
 
-import java.io.IOException;
 import java.lang.ref.WeakReference;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
@@ -32,14 +30,12 @@ import javax.net.ssl.SSLHandshakeException;
 import io.netty.channel.ChannelOption;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.socket.nio.NioChannelOption;
-import io.netty.handler.codec.LineBasedFrameDecoder;
 import jdk.net.ExtendedSocketOptions;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
-import reactor.core.publisher.Hooks;
 import reactor.core.publisher.Mono;
 import reactor.netty.resources.LoopResources;
 
@@ -49,7 +45,6 @@ import io.callosum.server.Link;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 /**
  * Tests for the life of a connection of the pool, on sockets: how it begins, and how its
@@ -59,7 +54,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
  */
 @ParameterizedClass
 @EnumSource
-class ConnectionLifeTests {
+class TcpConnectionTests {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
@@ -75,7 +70,7 @@ class ConnectionLifeTests {
 
 	private final ScriptedServer server;
 
-	ConnectionLifeTests(Link link) {
+	TcpConnectionTests(Link link) {
 		this.link = link;
 		this.server = new ScriptedServer(link.isSecure());
 	}
@@ -127,124 +122,6 @@ class ConnectionLifeTests {
 			peer = this.server.awaitPeer();
 		}
 		return peer;
-	}
-
-	@Test
-	void anInitializerReceivesAGreetingThatComesWithTheSlotLine() {
-		this.server.script((peer) -> peer.send("0\r\nhello\r\n"));
-		CallosumClient client = start((builder) -> builder.initializer((lease) -> {
-			lease.inbound().withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(100)));
-			return lease.inbound()
-				.receive()
-				.asString()
-				.next()
-				.doOnNext((greeting) -> lease.attributes().put("greeting", greeting))
-				.then();
-		}));
-		assertThat(client.exchange((lease) -> Mono.just(lease.attributes().get("greeting"))).block(TIMEOUT))
-			.isEqualTo("hello");
-	}
-
-	@Test
-	void anInitializerMayAuthenticate() {
-		this.server.script(Script.echo());
-		CallosumClient client = start((builder) -> builder.initializer((lease) -> lease.outbound()
-			.sendString(Mono.just("user\r\n"))
-			.then(lease.inbound().receive().asString().next().then())));
-		assertThat(client
-			.exchange((lease) -> lease.outbound()
-				.sendString(Mono.just("ping\r\n"))
-				.then()
-				.then(lease.inbound().receive().asString().next()))
-			.block(TIMEOUT)).isEqualTo("ping\r\n");
-	}
-
-	@Test
-	void anInitializerThatFailsOrDoesNotEndClosesTheConnection() {
-		AtomicInteger calls = new AtomicInteger();
-		CallosumClient client = start((builder) -> builder.acquireTimeout(Duration.ofMillis(500))
-			.noEjection()
-			.initializer((lease) -> switch (calls.getAndIncrement()) {
-				case 0 -> Mono.error(new IllegalStateException("no"));
-				case 1 -> throw new IllegalStateException("no again");
-				case 2 -> Mono.never();
-				case 3 -> {
-					lease.release();
-					yield Mono.empty();
-				}
-				default -> Mono.empty();
-			}));
-		TestClientPool.await("initialized",
-				() -> assertThat(client.snapshot().members()).anyMatch((member) -> !member.leased()));
-		TestClientPool.await("told",
-				() -> assertThat(this.clients.closed(client)).hasSize(4).containsOnly(CloseReason.INITIALIZER_FAILED));
-	}
-
-	@Test
-	void anAcquireFailsBecauseOfTheInitializerThatFailsEachTime() {
-		IllegalStateException denied = new IllegalStateException("denied");
-		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.error(denied)));
-		awaitFailure(client);
-		assertThat(failureOfAcquire(client)).isSameAs(denied);
-	}
-
-	@Test
-	void anAcquireFailsBecauseOfTheInitializerWhileTheNextOneRuns() {
-		IllegalStateException denied = new IllegalStateException("denied");
-		AtomicInteger calls = new AtomicInteger();
-		CallosumClient client = start((builder) -> builder
-			.initializer((lease) -> (calls.getAndIncrement() == 0) ? Mono.error(denied) : Mono.never()));
-		TestClientPool.await("the next one", () -> assertThat(calls).hasValue(2));
-		assertThat(failureOfAcquire(client)).isSameAs(denied);
-		// Otherwise the end of the test would wait for the initializer
-		client.stop();
-	}
-
-	@Test
-	void anAcquireFailsBecauseTheServerClosesEachConnectionDuringTheInitializer() {
-		this.server.script((peer) -> peer.send("0\r\n").close());
-		CallosumClient client = start((builder) -> builder.initializer((lease) -> Mono.never()));
-		awaitFailure(client);
-		assertThat(failureOfAcquire(client)).isInstanceOf(IOException.class);
-	}
-
-	@Test
-	void anAcquireThatFailsAfterAnInitializerHasCompletedDoesNotBlameOneThatFailedBefore() {
-		AtomicInteger calls = new AtomicInteger();
-		CallosumClient client = start((builder) -> builder.initializer((lease) -> (calls.getAndIncrement() == 0)
-				? Mono.error(new IllegalStateException("denied")) : Mono.empty()));
-		CallosumLease lease = client.acquire().block(TIMEOUT);
-		assertThat(failureOfAcquire(client)).isNull();
-		lease.release();
-	}
-
-	private void awaitFailure(CallosumClient client) {
-		TestClientPool.await("the first failure", () -> assertThat(this.clients.closed(client)).isNotEmpty());
-	}
-
-	private Throwable failureOfAcquire(CallosumClient client) {
-		return catchThrowableOfType(LeaseUnavailableException.class,
-				() -> client.acquire(Duration.ofMillis(500)).block(TIMEOUT))
-			.getCause();
-	}
-
-	@Test
-	void anInitializerThatDiscardsItsLeaseAndFailsDropsNoError() {
-		List<Throwable> dropped = new CopyOnWriteArrayList<>();
-		Hooks.onErrorDropped(dropped::add);
-		try {
-			AtomicInteger calls = new AtomicInteger();
-			CallosumClient client = start((builder) -> builder.noEjection()
-				.initializer((lease) -> (calls.getAndIncrement() == 0)
-						? Mono.<Void>error(new IllegalStateException("no")).doOnError(lease::discard) : Mono.empty()));
-			TestClientPool.await("initialized",
-					() -> assertThat(client.snapshot().members()).anyMatch((member) -> !member.leased()));
-			TestClientPool.await("told", () -> assertThat(this.clients.closed(client)).hasSize(1));
-			assertThat(dropped).extracting(Throwable::getMessage).doesNotContain("no");
-		}
-		finally {
-			Hooks.resetOnErrorDropped();
-		}
 	}
 
 	@Test
