@@ -18,7 +18,6 @@ package io.callosum.client;
 
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -29,21 +28,16 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
-import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
-import io.netty.util.ResourceLeakDetector;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.extension.AfterEachCallback;
 import org.junit.jupiter.api.extension.AfterTestExecutionCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
-import org.slf4j.LoggerFactory;
 import reactor.netty.tcp.SslProvider;
 
+import io.callosum.server.BufferLeaks;
 import io.callosum.server.CallosumConnection;
 import io.callosum.server.CallosumServer;
 import io.callosum.server.Link;
@@ -60,11 +54,8 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallback {
 
-	private static final ListAppender<ILoggingEvent> leaks = new ListAppender<>();
-
 	static {
-		leaks.start();
-		((Logger) LoggerFactory.getLogger(ResourceLeakDetector.class)).addAppender(leaks);
+		BufferLeaks.watch();
 	}
 
 	private final List<Watched> clients = new CopyOnWriteArrayList<>();
@@ -210,25 +201,13 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 			this.clients.forEach((watched) -> watched.client.stop());
 			this.clients.forEach(Watched::verifyNothingLeft);
 			TestNetwork.verifyNoThreadLeft();
-			verifyNoBufferLeaked();
+			BufferLeaks.verifyNone();
 		}
 		finally {
 			this.clients.forEach((watched) -> watched.client.stop());
 			this.clients.clear();
 			this.servers.clear();
 		}
-	}
-
-	private static void verifyNoBufferLeaked() {
-		System.gc();
-		// The detector speaks when a buffer is allocated after the leaked one was
-		// collected
-		for (int i = 0; i < 16; i++) {
-			ByteBufAllocator.DEFAULT.buffer().release();
-		}
-		List<ILoggingEvent> found = new ArrayList<>(leaks.list);
-		leaks.list.removeAll(found);
-		assertThat(found).extracting(ILoggingEvent::getFormattedMessage).isEmpty();
 	}
 
 	private record Watched(CallosumClient client, Set<Channel> channels, List<CallosumClientEvent> events,

@@ -29,9 +29,7 @@ import java.util.function.UnaryOperator;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
-import io.netty.util.ResourceLeakDetector;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +38,7 @@ import reactor.core.Disposable;
 import reactor.netty.tcp.SslProvider;
 
 import io.callosum.client.Dial.Failure;
+import io.callosum.server.BufferLeaks;
 import io.callosum.server.Link;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -50,11 +49,8 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 final class TestNetwork implements AutoCloseable {
 
-	private static final ListAppender<ILoggingEvent> leaks = new ListAppender<>();
-
 	static {
-		leaks.start();
-		((Logger) LoggerFactory.getLogger(ResourceLeakDetector.class)).addAppender(leaks);
+		BufferLeaks.watch();
 	}
 
 	private final Set<Channel> channels = ConcurrentHashMap.newKeySet();
@@ -151,7 +147,7 @@ final class TestNetwork implements AutoCloseable {
 			await("reported", () -> this.dials.forEach(TestDial::verifyEnd));
 			this.transport.close();
 			verifyNoThreadLeft();
-			verifyNoBufferLeaked();
+			BufferLeaks.verifyNone();
 			assertThat(warnings()).allMatch((warning) -> warning.contains(": Callosum client 'test', server "));
 		}
 		finally {
@@ -166,18 +162,6 @@ final class TestNetwork implements AutoCloseable {
 	static void verifyNoThreadLeft() {
 		await("threads", () -> assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName)
 			.noneMatch((name) -> name.startsWith("callosum-client-test")));
-	}
-
-	private static void verifyNoBufferLeaked() {
-		System.gc();
-		// The detector speaks when a buffer is allocated after the leaked one was
-		// collected
-		for (int i = 0; i < 16; i++) {
-			ByteBufAllocator.DEFAULT.buffer().release();
-		}
-		List<ILoggingEvent> found = List.copyOf(leaks.list);
-		leaks.list.removeAll(found);
-		assertThat(found).extracting(ILoggingEvent::getFormattedMessage).isEmpty();
 	}
 
 	/**

@@ -28,7 +28,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Collection;
-import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,15 +37,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
 
-import ch.qos.logback.classic.Logger;
-import ch.qos.logback.classic.spi.ILoggingEvent;
-import ch.qos.logback.core.read.ListAppender;
-import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
-import io.netty.util.ResourceLeakDetector;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
-import org.slf4j.LoggerFactory;
 import reactor.netty.tcp.TcpServer;
 
 import org.springframework.test.util.ReflectionTestUtils;
@@ -71,12 +64,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 
 	private static final Path DESCRIPTORS = Path.of("/proc/self/fd");
 
-	private static final ListAppender<ILoggingEvent> leaks = new ListAppender<>();
-
 	static {
-		leaks.list = Collections.synchronizedList(leaks.list);
-		leaks.start();
-		((Logger) LoggerFactory.getLogger(ResourceLeakDetector.class)).addAppender(leaks);
+		BufferLeaks.watch();
 		// The JDK keeps a socket of its own from when the first one is closed
 		try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
 				Socket client = new Socket(server.getInetAddress(), server.getLocalPort())) {
@@ -225,7 +214,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 		events.verifyOrder();
 		events.verifyEnd();
 		await("threads", () -> assertThat(threads()).isSubsetOf(this.threadsBefore));
-		verifyNoBufferLeaked();
+		BufferLeaks.verifyNone();
 		await("file descriptors", this::verifyNoDescriptorLeaked);
 	}
 
@@ -237,18 +226,6 @@ final class Invariants implements CallosumTcpServerCustomizer {
 			more.keySet().removeIf((name) -> name.startsWith("anon_inode:"));
 		}
 		assertThat(more).as("more file descriptors than before").isEmpty();
-	}
-
-	private static void verifyNoBufferLeaked() {
-		GarbageCollection.await();
-		// The detector speaks when a buffer is allocated after the leaked one was
-		// collected
-		for (int i = 0; i < 16; i++) {
-			ByteBufAllocator.DEFAULT.buffer().release();
-		}
-		List<ILoggingEvent> found = List.copyOf(leaks.list);
-		leaks.list.removeAll(found);
-		assertThat(found).extracting(ILoggingEvent::getFormattedMessage).isEmpty();
 	}
 
 	private static void await(String what, ThrowingRunnable assertion) {
