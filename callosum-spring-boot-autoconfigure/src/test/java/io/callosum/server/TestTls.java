@@ -30,6 +30,8 @@ import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.function.UnaryOperator;
 
@@ -74,6 +76,14 @@ public final class TestTls {
 
 	private static final SSLContext CONTEXT = context(null);
 
+	/**
+	 * Those of the JDK, in another order: ChaCha20 is four times as fast as AES where
+	 * tests run, without C2.
+	 */
+	private static final List<String> CIPHERS = Arrays.stream(CONTEXT.getDefaultSSLParameters().getCipherSuites())
+		.sorted(Comparator.comparing((cipher) -> !cipher.contains("CHACHA20")))
+		.toList();
+
 	private TestTls() {
 	}
 
@@ -106,6 +116,7 @@ public final class TestTls {
 		try {
 			return SslProvider.builder()
 				.sslContext(SslContextBuilder.forServer(certificate.toKeyManagerFactory())
+					.ciphers(CIPHERS)
 					.trustManager(AUTHORITY.toTrustManagerFactory())
 					.clientAuth(clientAuth)
 					.build())
