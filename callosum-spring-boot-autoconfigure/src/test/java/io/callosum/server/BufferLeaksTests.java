@@ -76,7 +76,7 @@ class BufferLeaksTests {
 
 	private static void verifyFound() {
 		assertThatExceptionOfType(AssertionError.class).isThrownBy(BufferLeaks::verifyNone)
-			.withMessageContaining("LEAK");
+			.withMessageContaining("BufferLeaksTests");
 	}
 
 }
