@@ -45,7 +45,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
  */
 @ParameterizedClass
 @EnumSource
-class ConnectionInitializerTests {
+class InitializationTests {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(20);
 
@@ -56,7 +56,7 @@ class ConnectionInitializerTests {
 
 	private final ScriptedServer server;
 
-	ConnectionInitializerTests(Link link) {
+	InitializationTests(Link link) {
 		this.link = link;
 		this.server = new ScriptedServer(link.isSecure());
 	}
