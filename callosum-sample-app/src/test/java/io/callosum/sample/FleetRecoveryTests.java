@@ -18,33 +18,20 @@ package io.callosum.sample;
 
 import java.net.InetSocketAddress;
 import java.net.Socket;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.LinkedHashSet;
-import java.util.List;
-import java.util.Set;
 import java.util.function.Predicate;
 
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import org.springframework.boot.test.system.CapturedOutput;
-import org.springframework.boot.test.system.OutputCaptureExtension;
 
 import io.callosum.sample.FleetBoard.Event;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Stops, kills, freezes and restarts servers of the fleet, and watches where their
- * connections go.
+ * Stops, kills and freezes servers of the fleet, and watches where their connections go.
  */
-@ExtendWith(OutputCaptureExtension.class)
 class FleetRecoveryTests extends AbstractFleetTests {
-
-	private static final Path ANIMATION = Browser.DOCS.resolve("rolling-restart.svg");
 
 	@ParameterizedTest
 	@ValueSource(strings = { "stop", "kill" })
@@ -80,44 +67,6 @@ class FleetRecoveryTests extends AbstractFleetTests {
 		assertThat(change("POST", "reset")).isEqualTo(204);
 		awaitEven(3, 60);
 		await().until(() -> all().settings().failed() == 0);
-	}
-
-	@Test
-	void theRollingRestartEndsEvenAndFailsNoRequest() throws Exception {
-		awaitEven(3, 60);
-		long failed = all().settings().failed();
-		FleetRecorder recorder = new FleetRecorder(this.sample.bean(FleetBoard.class));
-		assertThat(change("POST", "rolling-restart")).isEqualTo(202);
-		assertThat(change("POST", "rolling-restart")).isEqualTo(409);
-		Set<String> restarted = new LinkedHashSet<>();
-		await().until(() -> {
-			all().events()
-				.stream()
-				.filter((event) -> event.text().equals("restart"))
-				.forEach((event) -> restarted.add(event.server()));
-			return !this.sample.bean(Fleet.class).isRolling();
-		});
-		assertThat(restarted).containsExactly("A", "B", "C");
-		awaitEven(3, 60);
-		recorder.save(ANIMATION);
-		assertThat(Files.size(ANIMATION)).isLessThan(1_000_000);
-		assertThat(Files.readAllLines(Path.of("docs", "rolling-restart.svg")).subList(1, 6))
-			.as("the start of the one in docs")
-			.isEqualTo(Files.readAllLines(ANIMATION).subList(1, 6));
-		assertThat(all().settings().failed()).isEqualTo(failed);
-	}
-
-	@Test
-	void aResetEndsARollingRestartWithoutAnError(CapturedOutput output) throws Exception {
-		awaitEven(3, 60);
-		for (String restart : List.of("restart A", "restart B")) {
-			assertThat(change("POST", "rolling-restart")).isEqualTo(202);
-			await().until(() -> actions().contains(restart));
-			assertThat(change("POST", "reset")).isEqualTo(204);
-			await().until(() -> !all().settings().rolling());
-			awaitEven(3, 60);
-		}
-		assertThat(output).doesNotContain("onErrorDropped", "The rolling restart failed");
 	}
 
 	private boolean hasEvent(String type, String server) {

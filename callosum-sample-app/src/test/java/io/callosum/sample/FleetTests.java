@@ -16,15 +16,7 @@
 
 package io.callosum.sample;
 
-import java.lang.management.ManagementFactory;
-import java.time.Duration;
-import java.util.Collection;
-import java.util.List;
-
-import com.sun.management.OperatingSystemMXBean;
 import org.junit.jupiter.api.Test;
-
-import org.springframework.context.annotation.Primary;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -77,52 +69,6 @@ class FleetTests extends AbstractFleetTests {
 		assertThat(change("PUT", "pool-size/21")).isEqualTo(400);
 		assertThat(change("POST", "reset")).isEqualTo(204);
 		awaitEven(3, 60);
-	}
-
-	@Test
-	void aFailureToUpdateDoesNotEndTheFleet() throws Exception {
-		this.sample.close();
-		this.sample = new RunningSample(List.of(FailingBoard.class), "sample.fleet.enabled=true");
-		FailingBoard board = this.sample.bean(FailingBoard.class);
-		await().until(() -> board.failures == 3);
-		awaitEven(3, 60);
-	}
-
-	@Test
-	void atRestTheFleetTakesLittleOfAProcessor() {
-		awaitEven(3, 60);
-		// On a slow machine, it takes the JVM longer to warm up
-		await().pollDelay(Duration.ZERO).untilAsserted(() -> assertThat(processorShare()).isLessThan(0.15));
-	}
-
-	/**
-	 * Return the share of a processor that this process takes in the next ten seconds:
-	 * the time on processors, not the time that passes, so other processes make little
-	 * difference. Much of it is what a JVM needs to warm up, and to track each buffer.
-	 */
-	private static double processorShare() {
-		OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
-		long start = System.nanoTime();
-		long before = system.getProcessCpuTime();
-		await().pollDelay(Duration.ofSeconds(10)).until(() -> true);
-		return (double) (system.getProcessCpuTime() - before) / (System.nanoTime() - start);
-	}
-
-	@Primary
-	static class FailingBoard extends FleetBoard {
-
-		private volatile int failures;
-
-		@Override
-		synchronized void update(Collection<FleetServer> servers, Collection<FleetClient> clients, int poolSize,
-				boolean rolling) {
-			if (this.failures < 3) {
-				this.failures++;
-				throw new IllegalStateException("Not yet");
-			}
-			super.update(servers, clients, poolSize, rolling);
-		}
-
 	}
 
 }
