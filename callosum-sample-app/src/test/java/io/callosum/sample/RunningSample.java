@@ -36,6 +36,10 @@ import io.callosum.server.CallosumServer;
  */
 final class RunningSample implements AutoCloseable {
 
+	static {
+		BufferLeaks.watch();
+	}
+
 	private final ConfigurableApplicationContext context;
 
 	private final List<Socket> clients = new ArrayList<>();
@@ -49,7 +53,6 @@ final class RunningSample implements AutoCloseable {
 			arguments.add("--" + property);
 		}
 		this.context = builder.run(arguments.toArray(String[]::new));
-		BufferLeaks.record();
 	}
 
 	CallosumServer server() {

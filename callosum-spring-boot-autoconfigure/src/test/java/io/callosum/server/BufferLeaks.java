@@ -23,7 +23,6 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
 import io.netty.buffer.AbstractByteBuf;
-import io.netty.buffer.ByteBufAllocator;
 import io.netty.util.ResourceLeakDetector;
 
 import org.springframework.test.util.ReflectionTestUtils;
@@ -31,8 +30,8 @@ import org.springframework.test.util.ReflectionTestUtils;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * What Netty's leak detection finds, which tracks every buffer in tests. It is asked
- * directly, as each Spring application of a test resets logging.
+ * The buffers that Netty's leak detector finds lost. It tracks every buffer in tests, and
+ * is asked directly because each Spring application that a test starts resets logging.
  */
 public final class BufferLeaks {
 
@@ -42,7 +41,8 @@ public final class BufferLeaks {
 		.getField(AbstractByteBuf.class, "leakDetector");
 
 	/**
-	 * Buffers that are not released yet. Netty does not publish them.
+	 * One element for each buffer, until it is released or reported as lost. Netty does
+	 * not publish them.
 	 */
 	private static final Collection<?> tracked = (Collection<?>) ReflectionTestUtils.getField(detector, "allLeaks");
 
@@ -53,20 +53,17 @@ public final class BufferLeaks {
 	 * Note from now on what the detector finds.
 	 */
 	public static void watch() {
+		ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.PARANOID);
 		detector.setLeakListener((resourceType, records) -> found.add(resourceType + records));
 	}
 
 	/**
-	 * Verify that no buffer was lost before it was released.
+	 * Fail if a buffer was lost without being released.
 	 */
 	public static void verifyNone() {
 		// Collecting the garbage is expensive, and in vain if all are released
 		if (!tracked.isEmpty()) {
-			// The second time, what the first collection found is in the detector's queue
-			GarbageCollection.await();
-			GarbageCollection.await();
-			// The detector looks into its queue when a buffer is allocated
-			ByteBufAllocator.DEFAULT.buffer().release();
+			GarbageCollection.reportLostBuffers();
 		}
 		List<String> lost = new ArrayList<>(found);
 		found.removeAll(lost);

@@ -36,20 +36,16 @@ class BufferLeaksTests {
 
 	private final Logger logger = (Logger) LoggerFactory.getLogger(ResourceLeakDetector.class);
 
-	private final ResourceLeakDetector.Level level = ResourceLeakDetector.getLevel();
-
 	@BeforeEach
 	void watch() {
 		BufferLeaks.watch();
 		BufferLeaks.verifyNone();
 		// Not to the console, where it would look like a leak
 		this.logger.setAdditive(false);
-		ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.PARANOID);
 	}
 
 	@AfterEach
 	void restore() {
-		ResourceLeakDetector.setLevel(this.level);
 		this.logger.setAdditive(true);
 	}
 

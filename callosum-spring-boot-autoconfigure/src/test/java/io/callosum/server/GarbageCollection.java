@@ -20,6 +20,8 @@ import java.lang.ref.Reference;
 import java.lang.ref.ReferenceQueue;
 import java.lang.ref.WeakReference;
 
+import io.netty.buffer.ByteBufAllocator;
+
 /**
  * Collects the garbage, so that Netty reports buffers that are lost.
  */
@@ -49,6 +51,19 @@ public final class GarbageCollection {
 			throw new IllegalStateException(ex);
 		}
 		throw new AssertionError("No garbage was collected");
+	}
+
+	/**
+	 * Let Netty report each buffer that was not released and is not held any more.
+	 */
+	public static void reportLostBuffers() {
+		await();
+		// What the first collection has found is in its queues when anything is that the
+		// second has found
+		await();
+		// When a buffer is allocated, the detector looks there. Not a direct one: there
+		// may be no memory for it
+		ByteBufAllocator.DEFAULT.heapBuffer().release();
 	}
 
 }

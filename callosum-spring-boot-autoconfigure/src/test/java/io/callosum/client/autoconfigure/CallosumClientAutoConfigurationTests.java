@@ -293,17 +293,21 @@ class CallosumClientAutoConfigurationTests {
 
 	@Test
 	void loopResourcesOfTheApplicationAreUsed() {
-		LoopResources loops = LoopResources.create("application", 1, true);
-		this.runner.withUserConfiguration(CaptureConfiguration.class)
-			.withBean(LoopResources.class, () -> loops)
-			.withPropertyValues("callosum.client.servers=127.0.0.1")
-			.run((context) -> {
-				assertThat(context.getBean(CaptureConfiguration.class).settings("default"))
-					.containsEntry("loopResources", loops);
-				context.stop();
-				assertThat(loops.isDisposed()).isFalse();
-			});
-		loops.dispose();
+		LoopResources loops = LoopResources.create("callosum-client-application", 1, true);
+		try {
+			this.runner.withUserConfiguration(CaptureConfiguration.class)
+				.withBean(LoopResources.class, () -> loops)
+				.withPropertyValues("callosum.client.servers=127.0.0.1")
+				.run((context) -> {
+					assertThat(context.getBean(CaptureConfiguration.class).settings("default"))
+						.containsEntry("loopResources", loops);
+					context.stop();
+					assertThat(loops.isDisposed()).isFalse();
+				});
+		}
+		finally {
+			loops.dispose();
+		}
 	}
 
 	@Test

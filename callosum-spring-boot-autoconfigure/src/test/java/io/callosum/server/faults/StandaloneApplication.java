@@ -323,7 +323,7 @@ class StandaloneApplication {
 	private String state(CallosumServer server, MeterRegistry registry) throws IOException {
 		Collection<CallosumConnection> connections = server.connections();
 		Map<String, Long> state = new LinkedHashMap<>();
-		reportLeaks();
+		GarbageCollection.reportLostBuffers();
 		String objects = objects();
 		state.put("leases", count(objects, Pattern.quote(TestServer.connectionType().getName())));
 		state.put("channels", count(objects, ".*\\.(Epoll|Nio)SocketChannel"));
@@ -376,19 +376,6 @@ class StandaloneApplication {
 		state.put("assigned", freed + active);
 		state.put("active", active);
 		state.put("unaccounted", accepted - refused - freed);
-	}
-
-	/**
-	 * Let Netty report each buffer that was not released and is not held any more.
-	 */
-	private static void reportLeaks() {
-		GarbageCollection.await();
-		// What the first collection has found is in its queues when anything is that the
-		// second has found
-		GarbageCollection.await();
-		// When a buffer is allocated, it looks there. Not a direct one: there may be no
-		// memory for it
-		ByteBufAllocator.DEFAULT.heapBuffer().release();
 	}
 
 	/**
