@@ -24,7 +24,8 @@ import org.openqa.selenium.By;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Controls the fleet by the buttons of its page in a browser.
+ * Opens the fleet's page in a browser, and adds and removes servers, clients and
+ * connections with its buttons.
  */
 class FleetIntegrationTests extends AbstractFleetIntegrationTests {
 

@@ -26,8 +26,8 @@ import org.openqa.selenium.WebElement;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Stops, freezes, restarts and weights servers of the fleet by the buttons of its page in
- * a browser.
+ * Stops, kills, freezes, restarts and weights servers of the fleet on its page in a
+ * browser.
  */
 class FleetServersIntegrationTests extends AbstractFleetIntegrationTests {
 

@@ -29,7 +29,7 @@ import org.springframework.context.annotation.Primary;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Watches how the fleet is updated, which takes little of a processor.
+ * Lets updates of the fleet fail, and measures how much of a processor they take.
  */
 class FleetUpdateTests extends AbstractFleetTests {
 
