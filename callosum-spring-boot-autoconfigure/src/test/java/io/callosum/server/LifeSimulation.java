@@ -1077,7 +1077,11 @@ final class LifeSimulation implements SlotAllocator {
 				this.early = Math.min(ALL, this.early + buffers);
 			}
 			else if (buffers == ALL) {
-				this.script.life.demandsAll = true;
+				Life life = this.script.life;
+				if (!life.demandsAll) {
+					life.demandsAll = true;
+					life.demandsAllSince = LifeSimulation.this.ticker.nanoTime();
+				}
 				this.subscription.request(Long.MAX_VALUE);
 			}
 			else if (buffers > 0) {
