@@ -75,8 +75,10 @@ class ConnectionSoak {
 	private static final Set<String> ERRORS = Set.of("ERROR IllegalStateException", "ERROR OutOfMemoryError",
 			"ERROR StackOverflowError", "ERROR TimeoutException", "ERROR NotSslRecordException",
 			"ERROR SslHandshakeTimeoutException",
-			// Where random bytes look like a record
-			"ERROR SSLException",
+			// Where random bytes look like a record, of any length; depends on the
+			// implementation of TLS
+			"ERROR SSLException", "ERROR SSLHandshakeException", "ERROR OpenSslHandshakeException",
+			"ERROR TooLongFrameException",
 			// See StandaloneApplication
 			"ERROR ConnectionGone");
 
