@@ -21,12 +21,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.UnaryOperator;
 
 import io.netty.handler.codec.LineBasedFrameDecoder;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.publisher.Hooks;
@@ -45,29 +42,10 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
  */
 @ParameterizedClass
 @EnumSource
-class InitializationTests {
-
-	private static final Duration TIMEOUT = Duration.ofSeconds(20);
-
-	@RegisterExtension
-	private final TestClientPool clients = new TestClientPool();
-
-	private final Link link;
-
-	private final ScriptedServer server;
+class InitializationTests extends AbstractScriptedServerTests {
 
 	InitializationTests(Link link) {
-		this.link = link;
-		this.server = new ScriptedServer(link.isSecure());
-	}
-
-	@AfterEach
-	void close() {
-		this.server.close();
-	}
-
-	private CallosumClient start(UnaryOperator<CallosumClient.Builder> customizer) {
-		return this.clients.start(this.link, customizer, this.server.address());
+		super(link);
 	}
 
 	@Test

@@ -29,14 +29,11 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
-import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 
 import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.LineBasedFrameDecoder;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -63,9 +60,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
  */
 @ParameterizedClass
 @EnumSource
-class LeaseTests {
-
-	private static final Duration TIMEOUT = Duration.ofSeconds(20);
+class LeaseTests extends AbstractScriptedServerTests {
 
 	/**
 	 * Lets leases receive lines.
@@ -75,25 +70,8 @@ class LeaseTests {
 		return Mono.empty();
 	};
 
-	@RegisterExtension
-	private final TestClientPool clients = new TestClientPool();
-
-	private final Link link;
-
-	private final ScriptedServer server;
-
 	LeaseTests(Link link) {
-		this.link = link;
-		this.server = new ScriptedServer(link.isSecure());
-	}
-
-	@AfterEach
-	void close() {
-		this.server.close();
-	}
-
-	private CallosumClient start(UnaryOperator<CallosumClient.Builder> customizer) {
-		return this.clients.start(this.link, customizer, this.server.address());
+		super(link);
 	}
 
 	private static Mono<String> echo(CallosumLease lease, String line) {

@@ -23,7 +23,6 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import java.util.function.UnaryOperator;
 
 import javax.net.ssl.SSLHandshakeException;
 
@@ -31,9 +30,7 @@ import io.netty.channel.ChannelOption;
 import io.netty.channel.epoll.EpollChannelOption;
 import io.netty.channel.socket.nio.NioChannelOption;
 import jdk.net.ExtendedSocketOptions;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 import reactor.core.publisher.Mono;
@@ -54,34 +51,15 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
  */
 @ParameterizedClass
 @EnumSource
-class TcpConnectionTests {
-
-	private static final Duration TIMEOUT = Duration.ofSeconds(20);
+class TcpConnectionTests extends AbstractScriptedServerTests {
 
 	/**
 	 * How a server may end a connection.
 	 */
 	private static final List<Consumer<Peer>> ENDS = List.of(Peer::close, Peer::shutdownOutput, Peer::cut, Peer::reset);
 
-	@RegisterExtension
-	private final TestClientPool clients = new TestClientPool();
-
-	private final Link link;
-
-	private final ScriptedServer server;
-
 	TcpConnectionTests(Link link) {
-		this.link = link;
-		this.server = new ScriptedServer(link.isSecure());
-	}
-
-	@AfterEach
-	void close() {
-		this.server.close();
-	}
-
-	private CallosumClient start(UnaryOperator<CallosumClient.Builder> customizer) {
-		return this.clients.start(this.link, customizer, this.server.address());
+		super(link);
 	}
 
 	@Test
