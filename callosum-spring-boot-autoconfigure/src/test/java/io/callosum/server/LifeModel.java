@@ -386,7 +386,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		boolean mayComplete = life.inbound && life.reason != null && life.reason.isOfPeer() && !this.closing;
 		// One that does not ask for everything need not see the end
 		long since = (life.inboundEnds == 1) ? life.inboundEndedAt : life.acceptedAt;
-		verify(!mayComplete || ((life.inboundEnds == 1 || !life.demandsAll) && now() - since >= COMPLETION_TIMEOUT),
+		verify(!mayComplete || ((life.inboundEnds == 1 || !life.demandsAll()) && now() - since >= COMPLETION_TIMEOUT),
 				"the handler of " + life + " is cancelled although it may complete");
 		life.handlerCancelled = true;
 		if (mayComplete) {
@@ -580,11 +580,11 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!isOver(life.lingersSince, LINGER), life + " is not closed after its handler has completed");
 		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || life.stalled || life.handled || life.inbound,
 				life + " is not drained");
-		// Codecs that another thread may still add would miss what is read before
-		// somebody
-		// asks for it
-		boolean demandsLate = this.setup.threads() != Threads.LOOPS && now() - life.demandsAllSince < 2 * QUIET_PERIOD;
-		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || !life.demandsAll || life.inboundEnds == 1 || demandsLate,
+		// Codecs that another thread may still add would miss what is read before it is
+		// asked for
+		boolean demanded = (this.setup.threads() == Threads.LOOPS) ? life.demandsAll()
+				: isOver(life.demandsAllSince, 2 * QUIET_PERIOD);
+		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || !demanded || life.inboundEnds == 1,
 				"what the peer of " + life + " sends is not ended while draining");
 		verify(!this.setup.writeTimeout() || !isOver(life.stalledSince, 2 * WRITE_TIMEOUT),
 				life + " writes for too long");
@@ -621,7 +621,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 			boolean idle = this.setup.idleTimeout() && now() - life.acceptedAt >= IDLE_TIMEOUT;
 			verify(idle, life + " is closed without a cause");
 		}
-		if (life.inbound && life.demandsAll) {
+		if (life.inbound && life.demandsAll()) {
 			verify(life.inboundEnds == 1, "the inbound of " + life + " has ended " + life.inboundEnds + " times");
 			verify(life.bytesReceived == life.bytesSent
 					|| life.possibleReasons.stream().anyMatch((reason) -> reason != EndReason.PEER_CLOSED)
@@ -880,9 +880,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		boolean inbound;
 
-		boolean demandsAll;
-
-		long demandsAllSince;
+		Long demandsAllSince;
 
 		int inboundEnds;
 
@@ -891,6 +889,10 @@ final class LifeModel implements CallosumMetricsRecorder {
 			this.channel = channel;
 			this.loop = loop;
 			this.address = address;
+		}
+
+		boolean demandsAll() {
+			return this.demandsAllSince != null;
 		}
 
 		/**

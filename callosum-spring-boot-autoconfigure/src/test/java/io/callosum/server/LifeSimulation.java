@@ -1078,8 +1078,7 @@ final class LifeSimulation implements SlotAllocator {
 			}
 			else if (buffers == ALL) {
 				Life life = this.script.life;
-				if (!life.demandsAll) {
-					life.demandsAll = true;
+				if (!life.demandsAll()) {
 					life.demandsAllSince = LifeSimulation.this.ticker.nanoTime();
 				}
 				this.subscription.request(Long.MAX_VALUE);
