@@ -50,7 +50,7 @@ class JlinkImageIntegrationTests {
 			+ "java.naming,java.net.http,java.security.jgss,java.sql,java.xml,jdk.unsupported";
 
 	private static final Pattern STARTED = Pattern
-		.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+) \\((\\w+)");
+		.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+) \\((\\w+)\\W");
 
 	private static final Duration TIMEOUT = Duration.ofMinutes(10);
 

@@ -49,9 +49,9 @@ import static org.assertj.core.api.Assertions.assertThat;
  */
 class SampleJarIntegrationTests {
 
-	private static final Pattern STARTED = Pattern.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+)");
+	private static final Pattern STARTED = Pattern.compile("Callosum server started on 127\\.0\\.0\\.1:(\\d+)\\s");
 
-	private static final Pattern HTTP_STARTED = Pattern.compile("Netty started on port (\\d+)");
+	private static final Pattern HTTP_STARTED = Pattern.compile("Netty started on port (\\d+)\\s");
 
 	@TempDir
 	private Path folder;

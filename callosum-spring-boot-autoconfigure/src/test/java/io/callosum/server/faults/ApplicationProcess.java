@@ -216,7 +216,8 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	private Matcher awaitLine(long offset, String regex) {
-		Pattern pattern = Pattern.compile("^" + regex + "$", Pattern.MULTILINE);
+		// The process may have written but a part of the last line
+		Pattern pattern = Pattern.compile("^" + regex + "\n", Pattern.MULTILINE);
 		return Awaitility.await(regex).atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).until(() -> {
 			// Asked before the output is read
 			boolean alive = this.process.isAlive();
