@@ -268,8 +268,10 @@ class ConnectionSoak {
 				launcher.tls().arguments("--test.handler=true");
 			}
 			if (transport.isNative()) {
-				// Unlike Netty's usual one, it knows what its buffers hold
-				launcher.options("-Dio.netty.allocator.type=pooled");
+				// Unlike Netty's usual one, it knows what its buffers hold. Caches would keep
+				// chunks after each new peak.
+				launcher.options("-Dio.netty.allocator.type=pooled", "-Dio.netty.allocator.smallCacheSize=0",
+						"-Dio.netty.allocator.normalCacheSize=0");
 			}
 			if (tls == transport.isNative()) {
 				launcher.server("listener-execution=task-executor");
