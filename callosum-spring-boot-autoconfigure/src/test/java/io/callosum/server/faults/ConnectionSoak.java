@@ -268,7 +268,8 @@ class ConnectionSoak {
 				launcher.tls().arguments("--test.handler=true");
 			}
 			if (transport.isNative()) {
-				// Unlike Netty's usual one, it knows what its buffers hold. Caches would keep
+				// Unlike Netty's usual one, it knows what its buffers hold. Caches would
+				// keep
 				// chunks after each new peak.
 				launcher.options("-Dio.netty.allocator.type=pooled", "-Dio.netty.allocator.smallCacheSize=0",
 						"-Dio.netty.allocator.normalCacheSize=0");
