@@ -84,7 +84,8 @@ class ConnectionSoak {
 
 	/**
 	 * How much more there may be at the end than after the warm-up, when no connection is
-	 * open. Direct memory is what the pools have reserved, in steps of some megabytes.
+	 * open. With a pool, direct memory is what it has reserved, in steps of some
+	 * megabytes.
 	 */
 	private static final Map<String, Long> AT_REST = Map.of("descriptors", 1L, "threads", 1L, "meters", 0L, "heap",
 			1_000_000L, "buffers", 0L, "direct", 8_000_000L, "netty", 8_000_000L);
@@ -268,11 +269,9 @@ class ConnectionSoak {
 				launcher.tls().arguments("--test.handler=true");
 			}
 			if (transport.isNative()) {
-				// Unlike Netty's usual one, it knows what its buffers hold. Caches would
-				// keep
-				// chunks after each new peak.
-				launcher.options("-Dio.netty.allocator.type=pooled", "-Dio.netty.allocator.smallCacheSize=0",
-						"-Dio.netty.allocator.normalCacheSize=0");
+				// A pool keeps memory after each new peak. Without one, every buffer
+				// counts
+				launcher.options("-Dio.netty.allocator.type=unpooled");
 			}
 			if (tls == transport.isNative()) {
 				launcher.server("listener-execution=task-executor");

@@ -47,7 +47,6 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
-import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.buffer.Unpooled;
 import io.netty.buffer.UnpooledByteBufAllocator;
 import io.netty.channel.epoll.EpollChannelOption;
@@ -331,7 +330,7 @@ class StandaloneApplication {
 		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
 		state.put("direct", directMemory());
 		state.put("netty", Math.max(0, PlatformDependent.usedDirectMemory()));
-		state.put("buffers", pinnedMemory());
+		state.put("buffers", UnpooledByteBufAllocator.DEFAULT.metric().usedDirectMemory());
 		state.put("threads", (long) ManagementFactory.getThreadMXBean().getThreadCount());
 		state.put("meters", (long) registry.getMeters().size());
 		state.put("descriptors", ((UnixOperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
@@ -397,14 +396,6 @@ class StandaloneApplication {
 			.compile("^ *[0-9]+: +([0-9]+) +[0-9]+ +" + className + "( \\(.*\\))?$", Pattern.MULTILINE)
 			.matcher(objects);
 		return matcher.find() ? Long.parseLong(matcher.group(1)) : 0;
-	}
-
-	/**
-	 * Return how many bytes buffers hold, which only this allocator knows exactly. What
-	 * it has reserved for them grows in steps of megabytes.
-	 */
-	private static long pinnedMemory() {
-		return PooledByteBufAllocator.DEFAULT.pinnedDirectMemory() + PooledByteBufAllocator.DEFAULT.pinnedHeapMemory();
 	}
 
 	/**
