@@ -124,7 +124,7 @@ class ReadmeExamplesTests {
 			Path target = links.group(1).isEmpty() ? file : file.resolveSibling(links.group(1));
 			assertThat(target).exists();
 			if (links.group(2) != null) {
-				String heading = "(?mi)^#+ " + links.group(2).replace('-', ' ') + "$";
+				String heading = "(?mi)^#+ " + links.group(2).replace("-", "[ -]") + "$";
 				assertThat(Files.readString(target).replace("`", "")).as(links.group()).containsPattern(heading);
 			}
 		}

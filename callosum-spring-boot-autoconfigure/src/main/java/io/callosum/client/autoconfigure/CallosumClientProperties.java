@@ -40,7 +40,7 @@ public class CallosumClientProperties extends ClientProperties {
 
 	/**
 	 * Additional clients by name. Each has the properties of 'callosum.client' and
-	 * inherits those that it does not set, apart from 'servers' and 'service-id'.
+	 * inherits the values that it does not set, except for 'servers' and 'service-id'.
 	 */
 	private Map<String, ClientProperties> service = new LinkedHashMap<>();
 

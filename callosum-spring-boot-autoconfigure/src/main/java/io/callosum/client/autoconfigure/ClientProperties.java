@@ -66,7 +66,7 @@ public class ClientProperties {
 	private int poolSize = 10;
 
 	/**
-	 * Maximum number of connections to open at the same time while there are too few.
+	 * Maximum number of connections to open at the same time while the pool is not full.
 	 */
 	private int fillConcurrency = 4;
 
@@ -101,7 +101,7 @@ public class ClientProperties {
 	private Duration acquireTimeout = Duration.ofSeconds(5);
 
 	/**
-	 * Maximum number of acquires that wait for a connection. 0 to never wait.
+	 * Maximum number of acquires that wait for a connection. Use 0 to never wait.
 	 */
 	private int maxPendingAcquires = 1000;
 
@@ -322,14 +322,14 @@ public class ClientProperties {
 	public static class Dns {
 
 		/**
-		 * Minimum time before a host name is resolved again, even if the time to live of
-		 * the answer is shorter.
+		 * Minimum time to use the addresses of a host name, even if the time to live of
+		 * the DNS answer is shorter.
 		 */
 		private Duration minTtl = Duration.ofSeconds(5);
 
 		/**
-		 * Maximum time before a host name is resolved again, even if the time to live of
-		 * the answer is longer.
+		 * Maximum time to use the addresses of a host name, even if the time to live of
+		 * the DNS answer is longer.
 		 */
 		private Duration maxTtl = Duration.ofSeconds(30);
 
@@ -362,7 +362,7 @@ public class ClientProperties {
 		private boolean enabled = true;
 
 		/**
-		 * Number of failures in a row that eject a server.
+		 * Number of consecutive failures after which a server is ejected.
 		 */
 		private int failures = 3;
 
@@ -442,7 +442,7 @@ public class ClientProperties {
 		private @Nullable String bundle;
 
 		/**
-		 * Whether to verify that the certificate of a server is for the host name by
+		 * Whether to verify that the certificate of a server matches the host name by
 		 * which the server was found.
 		 */
 		private boolean verifyHostname = true;

@@ -100,14 +100,14 @@ public class CallosumServerProperties {
 
 	/**
 	 * Share of the connections, relative to other servers. A server with weight 2 settles
-	 * at twice as many as one with weight 1.
+	 * at twice as many connections as one with weight 1.
 	 */
 	private double weight = 1;
 
 	/**
-	 * Time after the start in which the weight grows from a tenth to its full value, so
-	 * that a cold JVM receives its share of the connections gradually. No warm-up if not
-	 * set.
+	 * Time after the start during which the weight grows from a tenth to its full value,
+	 * so that a cold JVM receives its share of the connections gradually. No warm-up if
+	 * not set.
 	 */
 	private @Nullable Duration warmUp;
 
@@ -129,8 +129,8 @@ public class CallosumServerProperties {
 	private @Nullable Duration writeTimeout;
 
 	/**
-	 * How long a connection handler may continue after its peer has closed the connection
-	 * and all bytes that the peer sent have been delivered.
+	 * How long a connection handler may continue after its peer has left, measured from
+	 * the last delivery of bytes.
 	 */
 	private Duration completionTimeout = Duration.ofSeconds(10);
 
@@ -151,8 +151,8 @@ public class CallosumServerProperties {
 	private Shutdown shutdown = Shutdown.GRACEFUL;
 
 	/**
-	 * How long a peer must have sent nothing before a graceful shutdown ends its
-	 * connection. Connections between two messages end at once.
+	 * How long a peer must be silent before a graceful shutdown ends its connection.
+	 * Connections between two messages end at once.
 	 */
 	private Duration shutdownQuietPeriod = Duration.ofSeconds(1);
 
@@ -370,18 +370,18 @@ public class CallosumServerProperties {
 	}
 
 	/**
-	 * Where event listeners are called.
+	 * Where event listeners, the slot allocator and the connection handler are called.
 	 */
 	public enum ListenerExecution {
 
 		/**
-		 * On the event loop of the connection. Listeners must not block.
+		 * On the event loop of the connection. None of them must block.
 		 */
 		EVENT_LOOP,
 
 		/**
 		 * On the bean {@code callosumTaskExecutor} if there is one, otherwise on
-		 * {@code applicationTaskExecutor}. Listeners may block.
+		 * {@code applicationTaskExecutor}. All of them may block.
 		 */
 		TASK_EXECUTOR
 
@@ -393,8 +393,8 @@ public class CallosumServerProperties {
 	public enum Shutdown {
 
 		/**
-		 * Each connection ends when its peer has been quiet for a while and its handler
-		 * has completed, but no later than
+		 * Each connection ends when it is between two messages or its peer has been
+		 * silent for a while, and its handler has completed, but no later than
 		 * {@code spring.lifecycle.timeout-per-shutdown-phase}.
 		 */
 		GRACEFUL,
