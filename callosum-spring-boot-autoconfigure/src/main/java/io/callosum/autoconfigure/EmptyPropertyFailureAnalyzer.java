@@ -23,8 +23,8 @@ import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
 /**
- * Explains a property that is set, but empty. Before Spring Boot's analyzer of whatever
- * fails while properties are bound.
+ * Explains a property that is set, but empty. Ordered before Spring Boot's analyzer for
+ * all other binding failures.
  */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class EmptyPropertyFailureAnalyzer extends AbstractFailureAnalyzer<EmptyPropertyException> {

@@ -23,9 +23,9 @@ import org.apache.commons.logging.Log;
 import org.springframework.context.SmartLifecycle;
 
 /**
- * Drains something when the context stops, for at most
- * {@code spring.lifecycle.timeout-per-shutdown-phase}. What stops in a later phase then
- * cuts it short.
+ * Drains a server or client when the context stops, for at most
+ * {@code spring.lifecycle.timeout-per-shutdown-phase}. A lifecycle that stops in a later
+ * phase then cuts the drain short.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -43,7 +43,7 @@ public abstract class GracefulShutdownLifecycle implements SmartLifecycle {
 
 	/**
 	 * Create a lifecycle.
-	 * @param logger the log of what is drained
+	 * @param logger the logger of the server or client
 	 */
 	protected GracefulShutdownLifecycle(Log logger) {
 		this.logger = logger;
@@ -73,8 +73,8 @@ public abstract class GracefulShutdownLifecycle implements SmartLifecycle {
 	protected abstract void drain(Runnable ended);
 
 	/**
-	 * Drain on a new thread. The stop of the context continues even if that fails, or if
-	 * there is no memory for a thread.
+	 * Drain on a new thread. The context continues to stop even if that fails or if there
+	 * is no memory for a thread.
 	 * @param thread the name of the thread
 	 * @param drain blocks until everything is drained
 	 * @param failure what to log if it fails

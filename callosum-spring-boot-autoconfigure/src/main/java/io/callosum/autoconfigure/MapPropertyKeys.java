@@ -28,8 +28,8 @@ import org.springframework.core.env.Environment;
 import org.springframework.core.env.PropertySource;
 
 /**
- * The keys of a property that is a map of simple values. Binding silently drops whatever
- * is not fit for the name of a property, unless the key is in brackets.
+ * Verifies the keys of a property that is a map of simple values. Binding silently drops
+ * characters that are not valid in a property name, unless the key is in brackets.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -44,8 +44,8 @@ public final class MapPropertyKeys {
 	 * @param environment the environment that was bound
 	 * @param property the canonical name of the property that is a map
 	 * @param keys the keys of the map that was bound
-	 * @throws InvalidConfigurationPropertyValueException if a key was changed, with the
-	 * way to write it
+	 * @throws InvalidConfigurationPropertyValueException if a key was changed; the
+	 * message shows how to write it
 	 */
 	public static void verify(Environment environment, String property, Set<String> keys) {
 		if (environment instanceof ConfigurableEnvironment configurable) {

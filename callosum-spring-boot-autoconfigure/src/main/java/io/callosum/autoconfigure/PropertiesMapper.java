@@ -58,7 +58,7 @@ public abstract class PropertiesMapper {
 	 * so that the exception names the right key.
 	 * @param keepAlive the properties
 	 * @param setter the setter
-	 * @param disable called if they are disabled
+	 * @param disable called if TCP keep-alive is disabled
 	 */
 	protected final void mapKeepAlive(KeepAliveProperties keepAlive, KeepAliveSetter setter, Runnable disable) {
 		Duration second = Duration.ofSeconds(1);

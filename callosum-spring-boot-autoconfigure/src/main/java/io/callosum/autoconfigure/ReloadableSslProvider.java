@@ -32,7 +32,7 @@ import org.springframework.util.Assert;
 
 /**
  * The current {@link SslProvider} of an SSL bundle. It follows updates of the bundle; an
- * update that cannot be used is logged, and the provider before it stays.
+ * update that cannot be used is logged, and the previous provider stays in use.
  * <p>
  * Thread-safe.
  *
@@ -64,8 +64,8 @@ public final class ReloadableSslProvider implements Supplier<SslProvider> {
 	 * @param key the configuration property that names the bundle
 	 * @param bundleName the name of the bundle
 	 * @param bundles all bundles
-	 * @param factory what makes a provider of the bundle, now and after each update
-	 * @return a provider, to be {@link #close() closed}
+	 * @param factory creates a provider from the bundle, now and after each update
+	 * @return a provider, which must be {@link #close() closed}
 	 * @throws InvalidConfigurationPropertyValueException if there is no such bundle, or
 	 * it cannot be used
 	 */
@@ -141,7 +141,7 @@ public final class ReloadableSslProvider implements Supplier<SslProvider> {
 	}
 
 	/**
-	 * Makes a provider of an SSL bundle.
+	 * Creates a provider from an SSL bundle.
 	 */
 	@FunctionalInterface
 	public interface Factory {

@@ -33,8 +33,8 @@ import org.springframework.core.annotation.Order;
 import org.springframework.core.env.Environment;
 
 /**
- * Explains a property that cannot be bound because Kubernetes, or Docker by a link, has
- * set its environment variable for a service that has the name of the property.
+ * Explains a property that cannot be bound because Kubernetes, or a Docker link, has set
+ * its environment variable for a service with a matching name.
  */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 final class ServiceLinkFailureAnalyzer extends AbstractFailureAnalyzer<BindException> {

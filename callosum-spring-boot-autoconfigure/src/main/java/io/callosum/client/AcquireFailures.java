@@ -19,7 +19,8 @@ package io.callosum.client;
 import io.callosum.client.LeaseUnavailableException.Reason;
 
 /**
- * Says why there is no lease, with the numbers of the pool. Guarded by its lock.
+ * Describes why there is no lease, with the numbers of the pool. Guarded by the pool's
+ * lock.
  */
 final class AcquireFailures {
 

@@ -76,14 +76,14 @@ final class BlockingAcquire extends Waiter {
 		}
 		LeaseUnavailableException failure = this.failure;
 		if (failure != null) {
-			// With the stack of this thread
+			// With the stack trace of this thread
 			throw new LeaseUnavailableException(failure.getReason(), failure.getMessage(), failure.getCause());
 		}
 		return Objects.requireNonNull(this.member);
 	}
 
 	/**
-	 * Wait for what another thread is about to say.
+	 * Wait for the outcome that another thread is about to report.
 	 */
 	private void awaitOutcome() {
 		while (this.done.getCount() > 0) {
@@ -115,7 +115,7 @@ final class BlockingAcquire extends Waiter {
 	}
 
 	/**
-	 * Let an exception pass that is not among those that the callback declares.
+	 * Cast an exception that the callback does not declare, so that it can be thrown.
 	 */
 	@SuppressWarnings("unchecked")
 	private static <E extends Exception> E unchecked(ConnectionLostException exception) {

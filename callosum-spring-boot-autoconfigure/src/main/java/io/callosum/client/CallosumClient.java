@@ -37,8 +37,8 @@ import org.springframework.util.Assert;
 import io.callosum.transport.KeepAlive;
 
 /**
- * A pool of connections to the servers of one service, which keeps those whose slots are
- * lowest and keeps looking for lower ones.
+ * A pool of connections to the servers of a service, which keeps those with the lowest
+ * slots and keeps looking for lower ones.
  * <p>
  * A client can be started and stopped any number of times. All methods may be called from
  * any thread.
@@ -98,10 +98,9 @@ public class CallosumClient {
 
 	/**
 	 * Stop the client: pending acquires fail and idle connections are closed at once, and
-	 * leases may end until the timeout. Returns when all connections are closed. Called
-	 * on an event loop or by a listener, this method begins to stop the client and
-	 * returns.
-	 * @param timeout how long leases may last at most
+	 * leases have until the timeout to end. Returns when all connections are closed. On
+	 * an event loop or in a listener, this method only initiates the stop.
+	 * @param timeout the maximum time to wait for leases to end
 	 */
 	public void stop(Duration timeout) {
 		Assert.notNull(timeout, "'timeout' must not be null");
@@ -110,7 +109,7 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Return whether the client runs.
+	 * Return whether the client is running.
 	 * @return {@code true} from the start until all connections are closed
 	 */
 	public boolean isRunning() {
@@ -128,11 +127,11 @@ public class CallosumClient {
 
 	/**
 	 * Lease a connection. The subscriber must end a lease that has reached it; if it
-	 * cancels before that, the connection stays in the pool. Give the timeout here: a
+	 * cancels before that, the connection stays in the pool. Pass the timeout here: a
 	 * timeout further down the chain may drop a lease that arrives at the same moment.
 	 * {@link #exchange}, {@link #use} and {@link #execute} cannot lose a lease.
-	 * @param timeout how long to wait at most, in the queue and for a new connection
-	 * together; 0 to not wait
+	 * @param timeout the maximum total time to wait, in the queue and for a new
+	 * connection; 0 to not wait
 	 * @return the lease; fails with {@link LeaseUnavailableException} if there is none
 	 */
 	public Mono<CallosumLease> acquire(Duration timeout) {
@@ -150,11 +149,11 @@ public class CallosumClient {
 	 * If the connection ends before there is an answer, the exchange fails with
 	 * {@link ConnectionLostException}, even if the function fails with another error.
 	 * <p>
-	 * Apply a timeout inside the function: after something was sent and before a byte of
-	 * the answer, it counts against the server, which is ejected if it no longer answers.
-	 * A timeout on the returned {@code Mono} only cancels.
+	 * Apply a timeout inside the function: if it elapses after something was sent and
+	 * before the first byte of the answer, it counts against the server, so a server that
+	 * no longer answers is ejected. A timeout on the returned {@code Mono} only cancels.
 	 * @param <T> the type of the answer
-	 * @param exchange uses the lease, which it must not keep
+	 * @param exchange the function that uses the lease and must not keep it
 	 * @return the answer, or empty if the function's {@code Mono} is
 	 */
 	public <T> Mono<T> exchange(Function<? super CallosumLease, ? extends Mono<? extends T>> exchange) {
@@ -168,11 +167,11 @@ public class CallosumClient {
 
 	/**
 	 * Lease a connection for a stream. If the function's publisher completes, the lease
-	 * is released before the completion is signaled. If it fails or is cancelled, also by
-	 * operators such as {@code take}, the lease is discarded. Timeouts are those of
-	 * {@link #exchange}.
+	 * is released before the completion is signaled. If it fails or is cancelled, for
+	 * example by an operator such as {@code take}, the lease is discarded. Timeouts are
+	 * handled as in {@link #exchange}.
 	 * @param <T> the type of the elements
-	 * @param use uses the lease, which it must not keep
+	 * @param use the function that uses the lease and must not keep it
 	 * @return the stream
 	 */
 	public <T> Flux<T> use(Function<? super CallosumLease, ? extends Publisher<? extends T>> use) {
@@ -185,17 +184,17 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Lease a connection for code that blocks, on a platform or a virtual thread. If the
+	 * Lease a connection for blocking code, on a platform or a virtual thread. If the
 	 * callback returns, the lease is released; if it throws, the lease is discarded. A
-	 * timeout that it throws counts as one of {@link #exchange}. Nothing is retried.
+	 * timeout that it throws counts as in {@link #exchange}. Nothing is retried.
 	 * <p>
-	 * If the connection ends before there is a result, that is before the callback
+	 * If the connection ends before there is a result, that is, before the callback
 	 * returns something other than {@code null}, this method throws
 	 * {@link ConnectionLostException}, even if the callback throws something else and
 	 * {@code E} does not include this checked exception.
 	 * @param <T> the type of the result
 	 * @param <E> the type of the checked exception
-	 * @param callback uses the lease, which it must not keep
+	 * @param callback the callback that uses the lease and must not keep it
 	 * @return the result
 	 * @throws E if the callback fails
 	 * @throws LeaseUnavailableException if there is no connection within the acquire
@@ -218,7 +217,7 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Return the client as it is now.
+	 * Return a snapshot of the current state of the client.
 	 * @return a snapshot
 	 */
 	public ClientSnapshot snapshot() {
@@ -239,8 +238,8 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Add a metrics recorder to those that the client has. If the client is running, the
-	 * recorder takes part from now on.
+	 * Add a metrics recorder to the existing ones. If the client is running, the recorder
+	 * is used from now on.
 	 * @param recorder the recorder
 	 */
 	public void addMetricsRecorder(CallosumClientMetricsRecorder recorder) {
@@ -249,8 +248,8 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Add an interceptor, which decorates what callers do from now on, around the
-	 * interceptors that were added before.
+	 * Add an interceptor. It decorates all calls made from now on, and wraps the
+	 * interceptors that were added before it.
 	 * @param interceptor the interceptor
 	 */
 	public void addInterceptor(CallosumClientInterceptor interceptor) {
@@ -264,8 +263,8 @@ public class CallosumClient {
 	}
 
 	/**
-	 * Builds a {@link CallosumClient}. A builder may be used several times; clients built
-	 * before do not change with it. Not thread-safe.
+	 * Builds a {@link CallosumClient}. A builder may be used several times; changing it
+	 * does not affect clients that it has built. Not thread-safe.
 	 */
 	public static final class Builder {
 
@@ -277,7 +276,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set the name of the client, which is in messages, meters and the snapshot.
+		 * Set the name of the client, which appears in messages, meters and the snapshot.
 		 * @param name the name; the default is {@code default}
 		 * @return this builder
 		 */
@@ -301,8 +300,8 @@ public class CallosumClient {
 
 		/**
 		 * Set where to look for servers. Replaces what was set before.
-		 * @param servers emits a complete list at each change; subscribed at each start.
-		 * After an empty list, an error or completion, the client keeps the last list
+		 * @param servers emits a complete list on each change; subscribed to on each
+		 * start. After an empty list, an error or completion, the last list is kept
 		 * @return this builder
 		 */
 		public Builder servers(Publisher<? extends Collection<ServerAddress>> servers) {
@@ -323,7 +322,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set how many connections are dialled at once while the pool is short.
+		 * Set how many connections are dialled concurrently while the pool is not full.
 		 * @param fillConcurrency the number, 1 or more; the default is 4
 		 * @return this builder
 		 */
@@ -349,8 +348,8 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set whether the client prefers to have its connections on as many servers as it
-		 * can.
+		 * Set whether the client prefers to spread its connections over as many servers
+		 * as possible.
 		 * @param spread whether to spread; the default is {@code true}
 		 * @return this builder
 		 */
@@ -360,7 +359,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set how long it may take to connect, TLS included.
+		 * Set how long connecting may take, including TLS.
 		 * @param connectTimeout the timeout, more than 0; the default is 2 seconds
 		 * @return this builder
 		 */
@@ -421,7 +420,7 @@ public class CallosumClient {
 		 * one lasts 1.6 times as long
 		 * @param maxTime the maximum duration, at least {@code minTime}
 		 * @param maxPercent the maximum percentage of servers that are ejected at the
-		 * same time, 1 to 100; the last one never is
+		 * same time, 1 to 100; the last available server is never ejected
 		 * @return this builder
 		 */
 		public Builder ejection(int failures, Duration minTime, Duration maxTime, int maxPercent) {
@@ -439,8 +438,8 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set the maximum age of a connection, from which up to 10 percent are subtracted
-		 * at random. Its replacement is dialled first, and a lease is not cut.
+		 * Set the maximum age of a connection, reduced at random by up to 10 percent. The
+		 * replacement is dialled first, and a lease is not cut short.
 		 * @param maxAge the age, more than 0, or {@code null} for no limit, which is the
 		 * default
 		 * @return this builder
@@ -451,8 +450,8 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set how long a lease may be held before it is logged, with the stack of its
-		 * acquire.
+		 * Set how long a lease may be held before it is logged, with the stack trace of
+		 * its acquire.
 		 * @param leakDetectionThreshold the threshold, more than 0, or {@code null} for
 		 * none, which is the default
 		 * @return this builder
@@ -466,7 +465,7 @@ public class CallosumClient {
 		/**
 		 * Use TLS. The slot line comes after the handshake, and the name by which the
 		 * server was found is verified unless the {@code SslProvider} says otherwise.
-		 * @param sslProvider asked at each dial, on an event loop; it must not block.
+		 * @param sslProvider called for each dial, on an event loop; must not block.
 		 * {@code null} for no TLS, which is the default
 		 * @return this builder
 		 */
@@ -476,7 +475,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set what prepares each new connection.
+		 * Set the initializer of new connections.
 		 * @param initializer the initializer
 		 * @return this builder
 		 */
@@ -521,7 +520,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set whether to use a native transport, such as epoll, where there is one.
+		 * Set whether to use a native transport, such as epoll, if one is available.
 		 * @param nativeTransport {@code false} for NIO; the default is {@code true}
 		 * @return this builder
 		 */
@@ -557,7 +556,7 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Use no TCP keep-alive.
+		 * Disable TCP keep-alive.
 		 * @return this builder
 		 */
 		public Builder noKeepAlive() {
@@ -566,8 +565,8 @@ public class CallosumClient {
 		}
 
 		/**
-		 * Set when a host name is resolved again. The time to live of the DNS answer
-		 * counts, but not less than the minimum and not more than the maximum.
+		 * Set when a host name is resolved again: after the time to live of the DNS
+		 * answer, but not before the minimum and not after the maximum.
 		 * @param min the minimum, more than 0; the default is 5 seconds
 		 * @param max the maximum, at least the minimum; the default is 30 seconds
 		 * @return this builder
@@ -584,7 +583,7 @@ public class CallosumClient {
 		/**
 		 * Build a client. It is not started.
 		 * @return a new client
-		 * @throws IllegalStateException if there are no servers
+		 * @throws IllegalStateException if no servers have been set
 		 */
 		public CallosumClient build() {
 			return new CallosumClient(settings(), TcpTransport::open);

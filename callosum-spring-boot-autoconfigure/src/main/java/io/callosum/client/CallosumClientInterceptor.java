@@ -24,7 +24,7 @@ import reactor.core.publisher.Mono;
  * Decorates the calls of a {@link CallosumClient}, for example to observe them. Each call
  * includes the acquire and ends with the lease.
  * <p>
- * Methods are called on the thread of the caller and must not block.
+ * Methods are called on the caller's thread and must not block.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -35,7 +35,7 @@ public interface CallosumClientInterceptor {
 	 * Decorate an exchange.
 	 * @param <T> the type of the answer
 	 * @param client the client
-	 * @param exchange the exchange, which has not begun
+	 * @param exchange the exchange, which has not started
 	 * @return the exchange for the caller
 	 * @see CallosumClient#exchange
 	 */
@@ -47,7 +47,7 @@ public interface CallosumClientInterceptor {
 	 * Decorate a stream.
 	 * @param <T> the type of the elements
 	 * @param client the client
-	 * @param use the stream, which has not begun
+	 * @param use the stream, which has not started
 	 * @return the stream for the caller
 	 * @see CallosumClient#use
 	 */
@@ -56,11 +56,11 @@ public interface CallosumClientInterceptor {
 	}
 
 	/**
-	 * Decorate a call that blocks.
+	 * Decorate a blocking call.
 	 * @param <T> the type of the result
 	 * @param <E> the type of the checked exception
 	 * @param client the client
-	 * @param execution the call, which has not begun
+	 * @param execution the call, which has not started
 	 * @return the call to make
 	 * @see CallosumClient#execute
 	 */
@@ -70,7 +70,7 @@ public interface CallosumClientInterceptor {
 	}
 
 	/**
-	 * A call that blocks.
+	 * A blocking call.
 	 *
 	 * @param <T> the type of the result
 	 * @param <E> the type of the checked exception

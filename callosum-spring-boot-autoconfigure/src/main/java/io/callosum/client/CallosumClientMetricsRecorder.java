@@ -19,8 +19,8 @@ package io.callosum.client;
 import java.time.Duration;
 
 /**
- * Records the metrics of a {@link CallosumClient}. Current numbers, such as that of idle
- * connections, are in {@link CallosumClient#snapshot()}.
+ * Records the metrics of a {@link CallosumClient}. Current values, such as the number of
+ * idle connections, are available from {@link CallosumClient#snapshot()}.
  * <p>
  * Methods are called by several threads at once and must not block. Exceptions are logged
  * and have no other effect.
@@ -31,7 +31,7 @@ import java.time.Duration;
 public interface CallosumClientMetricsRecorder {
 
 	/**
-	 * The client starts. Called before anything is measured.
+	 * The client is starting. Called before anything else is recorded.
 	 * @param client the client
 	 */
 	default void started(CallosumClient client) {
@@ -69,7 +69,7 @@ public interface CallosumClientMetricsRecorder {
 	}
 
 	/**
-	 * A connection that the pool had kept was closed.
+	 * A connection of the pool was closed.
 	 * @param reason the reason
 	 */
 	default void connectionClosed(CloseReason reason) {
@@ -97,17 +97,17 @@ public interface CallosumClientMetricsRecorder {
 		TIMEOUT,
 
 		/**
-		 * It was rejected because too many were pending.
+		 * The acquire was rejected because too many were pending.
 		 */
 		REJECTED,
 
 		/**
-		 * The subscriber cancelled it.
+		 * The caller cancelled the acquire or was interrupted.
 		 */
 		CANCELLED,
 
 		/**
-		 * The client was not running, or stopped.
+		 * The client was not running, or stopped during the acquire.
 		 */
 		STOPPED
 
@@ -129,7 +129,7 @@ public interface CallosumClientMetricsRecorder {
 		DISCARDED,
 
 		/**
-		 * The connection ended before the lease.
+		 * The connection ended before the lease did.
 		 */
 		LOST
 
@@ -151,7 +151,7 @@ public interface CallosumClientMetricsRecorder {
 		TURNED_DOWN,
 
 		/**
-		 * There was no slot line.
+		 * No valid slot line was received.
 		 */
 		FAILED
 

@@ -43,7 +43,7 @@ public interface CallosumLease extends AutoCloseable {
 
 	/**
 	 * Return the id of the connection.
-	 * @return the id, unique in the life of the client
+	 * @return the id, unique for the lifetime of the client
 	 */
 	String connectionId();
 
@@ -68,12 +68,12 @@ public interface CallosumLease extends AutoCloseable {
 	/**
 	 * Return the attributes of the connection. They outlive the lease, so the next
 	 * borrower sees them.
-	 * @return a thread-safe, mutable map without null keys and values
+	 * @return a thread-safe, mutable map that does not permit null keys or values
 	 */
 	Map<String, Object> attributes();
 
 	/**
-	 * Return the inbound side of the connection. Its bytes can be received once per
+	 * Return the inbound side of the connection. Its bytes can be received only once per
 	 * lease. It completes when the server closes the connection, and fails with
 	 * {@link ConnectionLostException} when the connection is reset.
 	 * @return the inbound
@@ -89,15 +89,15 @@ public interface CallosumLease extends AutoCloseable {
 	NettyOutbound outbound();
 
 	/**
-	 * Return the bytes of {@link #inbound()} as a stream, for code that blocks. Use only
-	 * one of the two.
+	 * Return the bytes of {@link #inbound()} as a stream, for blocking code. Use only one
+	 * of the two.
 	 * @return the stream, which ends when the server closes the connection
 	 * @throws IllegalStateException if the lease has ended
 	 */
 	InputStream inputStream();
 
 	/**
-	 * Return the outbound side as a stream, for code that blocks.
+	 * Return the outbound side as a stream, for blocking code.
 	 * @return the stream
 	 * @throws IllegalStateException if the lease has ended
 	 */
@@ -108,15 +108,15 @@ public interface CallosumLease extends AutoCloseable {
 	 * two messages of the protocol, so that the next borrower can begin. If received
 	 * bytes have not been consumed, the connection is closed instead.
 	 * <p>
-	 * The connection is available again when everything written has been flushed: as soon
-	 * as this method returns if nothing is queued.
+	 * The connection becomes available again once everything written has been flushed, or
+	 * as soon as this method returns if nothing is queued.
 	 */
 	void release();
 
 	/**
 	 * End the lease and close the connection.
-	 * @param cause the failure, which counts against the server, or {@code null} if it is
-	 * not the server's
+	 * @param cause the failure, which counts against the server, or {@code null} if the
+	 * server is not to blame
 	 */
 	void discard(@Nullable Throwable cause);
 

@@ -20,9 +20,10 @@ import reactor.netty.tcp.TcpClient;
 
 /**
  * Callback interface that customizes the Reactor Netty {@link TcpClient} of a
- * {@link CallosumClient}. Customizers are called in order at each start of the client:
- * after its settings have been applied, and before it sets the address, TLS, handlers and
- * event loops, which a customizer therefore cannot replace.
+ * {@link CallosumClient}. Customizers are called in order on each start of the client,
+ * after TCP keep-alive has been configured. The client sets the address, resolver,
+ * connect timeout, TLS, handlers and event loops afterwards, so a customizer cannot
+ * replace them.
  *
  * @author The Callosum authors
  * @since 0.1.0

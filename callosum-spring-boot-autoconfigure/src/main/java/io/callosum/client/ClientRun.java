@@ -38,16 +38,16 @@ import io.callosum.client.CallosumClientMetricsRecorder.LeaseOutcome;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * The life of a client from a start to the stop: its pool, its network, and the way of
- * its events and measurements to the application.
+ * A run of a client, from start to stop: its pool, its network, and the delivery of its
+ * events and metrics to the application.
  */
 final class ClientRun implements PoolObserver {
 
 	private static final Log logger = LogFactory.getLog(CallosumClient.class);
 
 	/**
-	 * How long a stop waits for connections to be closed, which takes no time unless code
-	 * of the application holds up an event loop.
+	 * How long a stop waits for connections to be closed, which takes no time unless
+	 * application code blocks an event loop.
 	 */
 	private static final Duration PATIENCE = Duration.ofSeconds(10);
 
@@ -108,7 +108,7 @@ final class ClientRun implements PoolObserver {
 
 	/**
 	 * Stop.
-	 * @param timeout how long leases may last at most
+	 * @param timeout the maximum time to wait for leases to end
 	 */
 	void stop(Duration timeout) {
 		this.stopping = true;
@@ -124,8 +124,8 @@ final class ClientRun implements PoolObserver {
 	}
 
 	/**
-	 * Wait for the end, unless the current thread must not.
-	 * @param timeout what {@link #stop} was given
+	 * Wait for the end, unless the current thread must not wait.
+	 * @param timeout the timeout that was passed to {@link #stop}
 	 */
 	void awaitTermination(Duration timeout) {
 		if (Schedulers.isInNonBlockingThread() || this.pool.isNotifying()) {

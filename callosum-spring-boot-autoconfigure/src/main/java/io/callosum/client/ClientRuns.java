@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The runs of a client: one for each start. A client that is started anew while its last
- * run still waits for leases has two.
+ * The runs of a client: one for each start. A client that is started again while its
+ * previous run still waits for leases has two.
  */
 final class ClientRuns {
 
@@ -38,13 +38,13 @@ final class ClientRuns {
 	private final Object monitor = new Object();
 
 	/**
-	 * What has been started and has not ended, the current one last. Written under the
-	 * monitor.
+	 * The runs that have been started and have not ended, the current one last. Written
+	 * under the monitor.
 	 */
 	private volatile List<ClientRun> runs = List.of();
 
 	/**
-	 * Create the runs of a client, none yet.
+	 * Create the runs of a client, initially none.
 	 * @param settings the settings
 	 * @param transportFactory opens the network of a run
 	 */
@@ -83,8 +83,8 @@ final class ClientRuns {
 	}
 
 	/**
-	 * Stop all runs, and wait for their end unless the current thread must not.
-	 * @param timeout how long leases may last at most
+	 * Stop all runs, and wait for their end unless the current thread must not wait.
+	 * @param timeout the maximum time to wait for leases to end
 	 */
 	void stop(Duration timeout) {
 		List<ClientRun> runs = this.runs;

@@ -33,9 +33,9 @@ import org.springframework.util.Assert;
 import io.callosum.transport.KeepAlive;
 
 /**
- * The settings of a client, immutable.
+ * The immutable settings of a client.
  *
- * @param servers the lists of where to look
+ * @param servers emits the lists of where to look for servers
  * @param metricsRecorder never throws
  * @param keepAlive the TCP keep-alive of connections, or {@code null} for none
  * @param minTimeToLive the shortest time before a host name is resolved again
@@ -57,12 +57,14 @@ record ClientSettings(String name, Publisher<? extends Collection<ServerAddress>
 	}
 
 	/**
-	 * When a server that fails is left alone.
+	 * When a server that fails is ejected.
 	 *
-	 * @param failures how many failures in a row eject a server
-	 * @param minTime for how long, the first time
-	 * @param maxTime for how long at most; failures further apart are no row
-	 * @param maxPercent how many of the servers at once
+	 * @param failures the number of consecutive failures that eject a server
+	 * @param minTime the duration of the first ejection
+	 * @param maxTime the maximum duration; failures further apart than this are not
+	 * consecutive
+	 * @param maxPercent the maximum percentage of servers that are ejected at the same
+	 * time
 	 */
 	record Ejection(int failures, Duration minTime, Duration maxTime, int maxPercent) {
 
@@ -77,7 +79,7 @@ record ClientSettings(String name, Publisher<? extends Collection<ServerAddress>
 	}
 
 	/**
-	 * Settings that may still change, with the defaults. See
+	 * Mutable settings, initialized with the defaults. See
 	 * {@link CallosumClient.Builder}.
 	 */
 	static final class Draft {

@@ -83,7 +83,7 @@ public record ClientSnapshot(String name, State state, int poolSize, int pending
 	 * @param connectedAt when the connection was added to the pool
 	 * @param leased whether the connection is leased, possibly by the
 	 * {@link ConnectionInitializer}
-	 * @param retiring whether the connection is closed when its lease ends
+	 * @param retiring whether the connection will be closed when its lease ends
 	 */
 	public record Member(String connectionId, int slot, InetSocketAddress server, Instant connectedAt, boolean leased,
 			boolean retiring) {
@@ -111,17 +111,17 @@ public record ClientSnapshot(String name, State state, int poolSize, int pending
 			UNKNOWN,
 
 			/**
-			 * The last dial ended in a slot line.
+			 * The last dial received a slot line.
 			 */
 			REACHABLE,
 
 			/**
-			 * The last dial did not end in a slot line.
+			 * The last dial did not receive a slot line.
 			 */
 			UNREACHABLE,
 
 			/**
-			 * The server failed too often, and is not dialled for a while.
+			 * The server failed too often and is not dialled for a while.
 			 */
 			EJECTED
 

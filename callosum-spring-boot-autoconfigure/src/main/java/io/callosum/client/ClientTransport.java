@@ -23,7 +23,7 @@ import java.util.function.Supplier;
 import org.reactivestreams.Publisher;
 
 /**
- * What a client needs of the network from a start to the stop.
+ * What a client needs from the network, from start to stop.
  */
 interface ClientTransport {
 
@@ -34,23 +34,24 @@ interface ClientTransport {
 	Timers timers();
 
 	/**
-	 * Return what opens connections.
+	 * Return the dialler, which opens connections.
 	 * @return the dialler
 	 */
 	Dialler dialler();
 
 	/**
-	 * Find the servers and follow their changes. Subscribed once per start, and cancelled
-	 * at the stop. Emits complete lists of resolved addresses, the first as soon as there
-	 * is one. Failures to bring the list up to date are counted, logged and retried
-	 * below, so the last list remains; it need not complete.
+	 * Find the servers and follow their changes. Subscribed to once per start, and
+	 * cancelled on stop. Emits complete lists of resolved addresses, the first one as
+	 * soon as there is an address. Failures to update the list are counted, logged and
+	 * retried by the transport, so the last list remains in use. The publisher need not
+	 * complete.
 	 * @return the lists
 	 */
 	Publisher<? extends Collection<InetSocketAddress>> servers();
 
 	/**
-	 * Let go of event loops and whatever else is left, without waiting. All connections
-	 * are closed and all dials given up before.
+	 * Release event loops and everything else that is left, without waiting. By then, all
+	 * connections are closed and all dials are abandoned.
 	 */
 	void close();
 
@@ -63,8 +64,8 @@ interface ClientTransport {
 		/**
 		 * Open the network, without waiting for anything.
 		 * @param settings the settings of the client
-		 * @param connectionIds gives each connection an id that is unique in the life of
-		 * the client
+		 * @param connectionIds supplies ids of connections that are unique for the
+		 * lifetime of the client
 		 * @return the network
 		 */
 		ClientTransport open(ClientSettings settings, Supplier<String> connectionIds);

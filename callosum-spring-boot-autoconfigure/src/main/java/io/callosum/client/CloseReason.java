@@ -40,7 +40,7 @@ public enum CloseReason {
 	PEER_RESET,
 
 	/**
-	 * Its lease ended without a release.
+	 * Its lease ended without a release, or it could not be used again.
 	 */
 	DISCARDED,
 

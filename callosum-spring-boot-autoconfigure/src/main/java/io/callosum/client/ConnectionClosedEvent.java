@@ -21,9 +21,8 @@ import java.net.InetSocketAddress;
 import org.springframework.util.Assert;
 
 /**
- * Published once when a connection of the pool has been closed. There was no
- * {@link ConnectionReadyEvent} before it if the {@link ConnectionInitializer} did not
- * complete.
+ * Published once when a connection of the pool has been closed. It is not preceded by a
+ * {@link ConnectionReadyEvent} if the {@link ConnectionInitializer} did not complete.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -60,7 +59,7 @@ public class ConnectionClosedEvent extends CallosumClientEvent {
 
 	/**
 	 * Return the id of the connection.
-	 * @return the id, unique in the life of the client
+	 * @return the id, unique for the lifetime of the client
 	 */
 	public String getConnectionId() {
 		return this.connectionId;

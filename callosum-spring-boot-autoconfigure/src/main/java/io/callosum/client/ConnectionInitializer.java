@@ -29,8 +29,8 @@ import org.reactivestreams.Publisher;
 public interface ConnectionInitializer {
 
 	/**
-	 * Initialize a connection. Called on its event loop, once, and only for a connection
-	 * that the pool keeps. The implementation must not end the lease.
+	 * Initialize a connection. Called once, on the event loop of the connection, and only
+	 * if the pool keeps the connection. The implementation must not end the lease.
 	 * @param lease the first lease of the connection
 	 * @return a publisher that completes when the connection is ready; if it fails, the
 	 * connection is closed and the failure counts against the server

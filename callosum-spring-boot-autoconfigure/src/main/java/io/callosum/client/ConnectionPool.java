@@ -25,23 +25,22 @@ import io.callosum.client.CallosumClientMetricsRecorder.LeaseOutcome;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The pool of a client from a start to the stop: its connections, and its waiters. Which
- * connections it has is the business of its {@link Rover}. Knows neither network nor
- * threads.
+ * The pool of a client from start to stop: its connections and its waiters. Its
+ * {@link Rover} decides which connections it has. Knows neither the network nor threads.
  * <p>
- * One lock guards all state. What is to be done outside, such as to dial, to close or to
- * deliver a lease, is collected under the lock and done by the same thread after it has
- * unlocked, so no code but the pool's own runs under the lock. A lock, and not a drain
- * loop: acquire and release change a few fields, and with a lock each caller does that
- * itself and returns with the result, while in a loop one caller works for all others and
- * its own work waits behind theirs. The lock is not fair, which costs nothing, since the
- * order of the waiters is that of their queue.
+ * One lock guards all state. Actions such as dialling, closing or delivering a lease are
+ * collected under the lock and run by the same thread after it has unlocked, so only the
+ * pool's own code runs under the lock. A lock is used instead of a drain loop: acquire
+ * and release change a few fields, and with a lock each caller does that itself and
+ * returns with the result, while in a loop one caller works for all others and its own
+ * work waits behind theirs. The lock is not fair, which costs nothing, because waiters
+ * are served in the order of their queue.
  */
 final class ConnectionPool {
 
 	/**
-	 * How many leases are delivered within each other before another thread goes on,
-	 * since each subscriber may release at once.
+	 * How many deliveries of leases may be nested before another thread continues,
+	 * because each subscriber may release at once.
 	 */
 	private static final int MAX_DEPTH = 16;
 
@@ -68,7 +67,7 @@ final class ConnectionPool {
 	private ClientSnapshot.State state = ClientSnapshot.State.STOPPED;
 
 	/**
-	 * Whether it has been started, or stopped before that.
+	 * Whether the pool has been started, or stopped before a start.
 	 */
 	private boolean begun;
 
@@ -102,7 +101,7 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * Take a new list of servers. An empty one changes nothing if there was one before.
+	 * Set a new list of servers. An empty list is ignored.
 	 */
 	void servers(ServerList list) {
 		this.lock.lock();
@@ -115,10 +114,10 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * Stop the pool. What waits fails, what is idle is closed, what is being dialled is
-	 * given up. {@link PoolObserver#terminated()} is the end.
-	 * @param atOnce whether to close what is leased too. If not, it may be released, and
-	 * this method be called again
+	 * Stop the pool: waiters fail, idle connections are closed, and pending dials are
+	 * abandoned. Ends with {@link PoolObserver#terminated()}.
+	 * @param atOnce whether to close leased connections too; if not, they are closed when
+	 * their leases end, and this method may be called again
 	 */
 	void stop(boolean atOnce) {
 		List<Waiter> waiters = new ArrayList<>();
@@ -161,8 +160,8 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * Return whether the current thread is telling the observer something, so that
-	 * nothing more is told before it returns.
+	 * Return whether the current thread is notifying the observer, so that no other
+	 * notification is delivered before it returns.
 	 */
 	boolean isNotifying() {
 		return this.notifications.isDraining();
@@ -172,9 +171,9 @@ final class ConnectionPool {
 
 	/**
 	 * Lease a connection, now or later.
-	 * @param waiter is called with the result, once, perhaps within this call, unless it
-	 * is cancelled
-	 * @param timeoutNanos how long to wait at most, 0 to not wait
+	 * @param waiter called once with the result, possibly within this call, unless it is
+	 * cancelled
+	 * @param timeoutNanos the maximum time to wait, or 0 to not wait
 	 */
 	void acquire(Waiter waiter, long timeoutNanos) {
 		Member member = null;
@@ -232,7 +231,8 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * Deliver a lease to an acquire that has waited, on whatever thread this is.
+	 * Deliver a lease to an acquire that has waited, on the current thread unless too
+	 * many deliveries are nested.
 	 */
 	private void deliverLate(Member member, Waiter waiter) {
 		int[] depth = ConnectionPool.depth.get();
@@ -250,8 +250,8 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * An acquire is not wanted any more.
-	 * @return {@code false} if it has ended; then its result has been or is being
+	 * Cancel an acquire.
+	 * @return {@code false} if it has already ended: its result has been or is being
 	 * delivered
 	 */
 	boolean cancel(Waiter waiter) {
@@ -320,7 +320,7 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * A connection was handed out to a caller that does not want it any more.
+	 * A connection was handed out to a caller that no longer wants it.
 	 */
 	void unused(Member member) {
 		free(member, false);
@@ -368,9 +368,9 @@ final class ConnectionPool {
 	}
 
 	/**
-	 * Decide on a connection that is free: closed if it retires, else leased to the
-	 * waiter that has waited longest, else idle.
-	 * @return the waiter that gets it
+	 * Decide what happens to a free connection: it is closed if it is retiring, leased to
+	 * the waiter that has waited longest if there is one, and idle otherwise.
+	 * @return the waiter that gets it, or {@code null}
 	 */
 	private @Nullable Waiter next(Member member, long now) {
 		CloseReason retiring = member.retiring;

@@ -52,7 +52,7 @@ public class ConnectionReadyEvent extends CallosumClientEvent {
 
 	/**
 	 * Return the id of the connection.
-	 * @return the id, unique in the life of the client
+	 * @return the id, unique for the lifetime of the client
 	 */
 	public String getConnectionId() {
 		return this.connectionId;

@@ -21,7 +21,7 @@ import java.net.InetSocketAddress;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One attempt to open a connection, on the pool's side.
+ * The pool's side of one attempt to open a connection.
  */
 interface Dial {
 
@@ -32,21 +32,22 @@ interface Dial {
 	InetSocketAddress server();
 
 	/**
-	 * The connection is open and the server has said its slot. The pool decides.
+	 * The connection is open and the server has sent its slot. The pool decides whether
+	 * to keep the connection.
 	 * <p>
 	 * If it keeps the connection, the caller runs the initializer, if there is one, and
 	 * then calls {@link PoolMember#initialized()}. Meanwhile, even before this method has
-	 * returned, the pool may {@linkplain PooledConnection#close close} the connection; it
-	 * does not lease it.
+	 * returned, the pool may {@linkplain PooledConnection#close close} the connection,
+	 * but does not lease it.
 	 * @param connection the connection
 	 * @param slot the slot, 0 or more
 	 * @return where to report what happens to the connection from now on, or {@code null}
-	 * if it is turned down, and the caller closes it
+	 * if it is turned down and the caller must close it
 	 */
 	@Nullable PoolMember connected(PooledConnection connection, int slot);
 
 	/**
-	 * There is no connection; whatever was open is closed.
+	 * The dial has failed; whatever was open is closed.
 	 * @param failure what failed
 	 * @param cause the cause, which callers of the client see
 	 */
@@ -58,13 +59,13 @@ interface Dial {
 	enum Failure {
 
 		/**
-		 * The server could not be connected to, TLS included.
+		 * The connection, including TLS, could not be established.
 		 */
 		UNREACHABLE,
 
 		/**
-		 * The server was connected to, and did not send a slot line, or not in time, or
-		 * not a valid one.
+		 * The connection was established, but the server did not send a valid slot line
+		 * in time.
 		 */
 		NO_SLOT
 

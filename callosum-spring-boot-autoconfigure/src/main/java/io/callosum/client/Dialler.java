@@ -25,13 +25,13 @@ interface Dialler {
 
 	/**
 	 * Begin to open a connection to {@link Dial#server()}. Returns at once and calls
-	 * neither method of the dial within this call. In the end it calls one of
-	 * {@link Dial#connected} and {@link Dial#failed}, once, on any thread; within the
+	 * neither method of the dial within this call. Later calls either
+	 * {@link Dial#connected} or {@link Dial#failed}, once, on any thread, within the
 	 * connect timeout and the slot timeout.
 	 * @param dial the dial
-	 * @return gives the attempt up: whatever is open is closed at once, and the dial need
-	 * not end any more. The pool may dispose it at any time, on any thread, also after
-	 * the end, when it does nothing
+	 * @return abandons the attempt: whatever is open is closed at once, and no method of
+	 * the dial needs to be called any more. The pool may dispose it at any time, on any
+	 * thread, even after the end, when it has no effect
 	 */
 	Disposable dial(Dial dial);
 

@@ -42,9 +42,9 @@ import io.netty.util.concurrent.ScheduledFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The addresses behind one name, looked up again when their time to live has passed. IPv4
- * and IPv6 are separate questions with answers of their own: some name servers never
- * answer the one for IPv6. While an answer is missing, the last one of its kind is kept.
+ * The addresses behind one name, looked up again when their time to live has expired.
+ * IPv4 and IPv6 addresses are queried separately: some name servers never answer the
+ * query for IPv6. While an answer is missing, the last one of its kind is kept.
  * <p>
  * Confined to the event loop.
  */
@@ -85,8 +85,8 @@ final class DnsLookup {
 	 * @param host the name
 	 * @param eventLoop the event loop
 	 * @param resolver the resolver to use, on the same event loop
-	 * @param minTimeToLive the time before the next lookup is at least this
-	 * @param maxTimeToLive the time before the next lookup is at most this
+	 * @param minTimeToLive the minimum time before the next lookup
+	 * @param maxTimeToLive the maximum time before the next lookup
 	 * @param onChange called when the addresses have changed, and when the first lookup
 	 * is complete
 	 * @param onFailure called when a lookup finds no address
@@ -175,7 +175,7 @@ final class DnsLookup {
 		FOUND,
 
 		/**
-		 * The name server says that there is none.
+		 * The name server says that there are no addresses.
 		 */
 		NONE,
 
@@ -187,7 +187,7 @@ final class DnsLookup {
 	}
 
 	/**
-	 * Asks for the addresses of one kind.
+	 * Queries the addresses of one kind.
 	 */
 	private final class Query {
 
@@ -229,7 +229,7 @@ final class DnsLookup {
 				return;
 			}
 			if (changed) {
-				// At once: the other answer may be a long time coming
+				// At once, because the other answer may take a long time
 				DnsLookup.this.onChange.run();
 			}
 			if (--DnsLookup.this.pending == 0 && !DnsLookup.this.stopped) {
@@ -278,7 +278,7 @@ final class DnsLookup {
 	}
 
 	/**
-	 * A question whose name is not made absolute, as that of Netty's own is, so that the
+	 * A question whose name is not made absolute, unlike in Netty's own, so that the
 	 * search domains of the system apply.
 	 */
 	private record Question(String name, DnsRecordType type) implements DnsQuestion {

@@ -28,16 +28,17 @@ import reactor.core.publisher.Mono;
 import reactor.core.publisher.Operators;
 
 /**
- * Emits the answer that a function gets by a lease.
+ * Emits the answer that a function obtains with a lease.
  *
  * @param <T> the type of the answer
  */
 final class ExchangeMono<T> extends Mono<T> {
 
 	/**
-	 * How long a function may go on, once everything that came before the connection was
-	 * lost has been delivered. Most end at once, because the inbound does; this is for
-	 * those that decode on another thread, and bounds those that never look.
+	 * How long a function may continue, once everything that was received before the
+	 * connection was lost has been delivered. Most end at once, because the inbound does;
+	 * this is for those that decode on another thread, and bounds those that ignore the
+	 * inbound.
 	 */
 	private static final long GRACE_NANOS = Duration.ofMillis(100).toNanos();
 

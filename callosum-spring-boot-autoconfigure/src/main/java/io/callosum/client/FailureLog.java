@@ -26,7 +26,7 @@ import org.apache.commons.logging.LogFactory;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * Logs what servers do wrong, once a minute at most for each server and kind of failure,
+ * Logs failures of servers, at most once a minute for each server and kind of failure,
  * and without a stack trace, which would only show code of the client.
  */
 final class FailureLog {
@@ -34,7 +34,7 @@ final class FailureLog {
 	private static final Log logger = LogFactory.getLog(CallosumClient.class);
 
 	/**
-	 * Servers come and go.
+	 * Limits the memory, because servers come and go.
 	 */
 	private static final int MAX_SIZE = 1000;
 

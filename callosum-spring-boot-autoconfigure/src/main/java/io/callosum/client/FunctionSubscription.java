@@ -104,8 +104,8 @@ abstract class FunctionSubscription<T> extends LeaseSubscription<T> implements C
 	}
 
 	/**
-	 * Return how the subscription fails.
-	 * @param error what has failed
+	 * Return the error that the subscriber receives.
+	 * @param error the error of the function
 	 */
 	Throwable failure(PooledLease lease, Throwable error) {
 		return error;

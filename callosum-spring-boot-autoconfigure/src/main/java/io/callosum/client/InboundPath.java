@@ -33,13 +33,13 @@ import reactor.netty.NettyPipeline;
 import io.callosum.transport.Channels;
 
 /**
- * What the server sends on its way to the leases: two handlers, one on each side of the
- * codecs of the application. The first also notices that a lease sends something, in
- * whatever way. Reactor Netty's own inbound is not used. It takes a pending read back
- * when its subscriber has enough, and has one subscriber per connection.
+ * The path of received bytes to the leases: two handlers, one on each side of the codecs
+ * of the application. The first also notices when a lease sends something, by whatever
+ * means. Reactor Netty's own inbound is not used: it cancels a pending read when its
+ * subscriber has enough, and has one subscriber per connection.
  * <p>
- * A read is always pending, because only then the end of a connection is noticed. What no
- * lease has asked for yet is held before the codecs, so that codecs which the lease is
+ * A read is always pending, because the end of a connection is noticed only then. What no
+ * lease has requested yet is held before the codecs, so that codecs that the lease is
  * about to add get every byte. Reading stops only while too much is held.
  * <p>
  * Confined to the event loop.
@@ -52,7 +52,7 @@ final class InboundPath {
 	private static final int LIMIT = 64 * 1024;
 
 	/**
-	 * What a message takes in addition to the memory of its buffer, so that a server that
+	 * What a message costs in addition to the memory of its buffer, so that a server that
 	 * sends byte by byte cannot fill the memory with small buffers.
 	 */
 	private static final int MESSAGE_COST = 160;
@@ -73,7 +73,7 @@ final class InboundPath {
 	private @Nullable TcpLease passingTo;
 
 	/**
-	 * The codecs that may keep a part of a message, {@code null} when not known.
+	 * The codecs that may hold a part of a message, or {@code null} if not known.
 	 */
 	private @Nullable PartialMessages partialMessages;
 
@@ -86,12 +86,12 @@ final class InboundPath {
 	/**
 	 * Install the handlers.
 	 * @param pipeline the pipeline of the connection
-	 * @param replaced the name of the handler whose place this takes
-	 * @param rest what that handler has received and not used
+	 * @param replaced the name of the handler to replace
+	 * @param rest what that handler has received but not consumed
 	 */
 	void install(ChannelPipeline pipeline, String replaced, ByteBuf rest) {
 		pipeline.replace(replaced, replaced, this.head);
-		// Named as one of Reactor Netty's own, which come after all codecs
+		// Named like one of Reactor Netty's own, which come after all codecs
 		pipeline.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum", this.tail);
 		if (rest.isReadable()) {
 			hold(rest);
@@ -103,14 +103,14 @@ final class InboundPath {
 	}
 
 	/**
-	 * The application may have changed the codecs. Any thread.
+	 * The application may have changed the codecs. May be called on any thread.
 	 */
 	void codecsChanged() {
 		Channels.run(this.connection.channel(), () -> this.partialMessages = null);
 	}
 
 	/**
-	 * Pass on what is held, as far as the lease wants it.
+	 * Pass on what is held, as far as the lease has requested it.
 	 */
 	void pass(TcpLease lease) {
 		ChannelHandlerContext ctx = this.head.context;
@@ -271,7 +271,7 @@ final class InboundPath {
 			InboundPath path = InboundPath.this;
 			TcpLease lease = path.connection.receiver();
 			if (lease != null && lease.isActive()) {
-				// Before the codecs hear of the end
+				// Before the codecs are notified of the end
 				Object message;
 				while ((message = poll()) != null) {
 					path.passingTo = lease;
@@ -286,7 +286,7 @@ final class InboundPath {
 		@Override
 		public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
 			if (event instanceof SslCloseCompletionEvent close && close.isSuccess()) {
-				// Reactor Netty would close too, but wait for the server to read
+				// Reactor Netty would close too, but would wait for the server to read
 				InboundPath.this.connection.close(CloseReason.PEER_CLOSED);
 			}
 			ctx.fireUserEventTriggered(event);
@@ -319,7 +319,7 @@ final class InboundPath {
 
 		@Override
 		public void channelReadComplete(ChannelHandlerContext ctx) {
-			// Nothing of Reactor Netty receives
+			// No handler of Reactor Netty receives
 		}
 
 		@Override
@@ -331,7 +331,7 @@ final class InboundPath {
 		@Override
 		public void handlerRemoved(ChannelHandlerContext ctx) {
 			if (!ctx.channel().isActive()) {
-				// In case a codec has kept the end to itself
+				// In case a codec has not passed on the end
 				InboundPath.this.connection.inboundEnded();
 			}
 		}

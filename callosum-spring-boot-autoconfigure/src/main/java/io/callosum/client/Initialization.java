@@ -32,9 +32,9 @@ import reactor.core.publisher.Operators;
 import io.callosum.transport.Channels;
 
 /**
- * Runs the {@link ConnectionInitializer} of a connection, for a limited time. What comes
- * after the end is ignored: an initializer that closes its lease and then fails is not an
- * error that was dropped.
+ * Runs the {@link ConnectionInitializer} of a connection, for a limited time. Signals
+ * after the end are ignored: if an initializer closes its lease and then fails, that is
+ * not reported as a dropped error.
  */
 final class Initialization implements CoreSubscriber<Void> {
 
@@ -107,7 +107,7 @@ final class Initialization implements CoreSubscriber<Void> {
 	}
 
 	/**
-	 * Return whether this is the end, of which there is one.
+	 * End the initialization, and return whether this call was the first to end it.
 	 */
 	private boolean end() {
 		if (!this.ended.compareAndSet(false, true)) {

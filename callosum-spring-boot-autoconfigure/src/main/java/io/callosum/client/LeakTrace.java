@@ -26,8 +26,8 @@ import reactor.core.Disposable;
 import reactor.core.Disposables;
 
 /**
- * Logs a lease that is held for too long, with the stack of its acquire, and again when
- * it comes back.
+ * Logs a lease that is held for too long, with the stack trace of its acquire, and again
+ * when it ends.
  */
 final class LeakTrace implements LeaseWatch {
 
@@ -55,8 +55,8 @@ final class LeakTrace implements LeaseWatch {
 	}
 
 	/**
-	 * Create a trace, where the lease is acquired.
-	 * @return the trace, or {@code null} if there is no leak detection
+	 * Create a trace. Called where the lease is acquired.
+	 * @return the trace, or {@code null} if leak detection is disabled
 	 */
 	static @Nullable LeakTrace create(ClientSettings settings) {
 		Duration threshold = settings.leakDetectionThreshold();

@@ -51,7 +51,7 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	private long demand;
 
 	/**
-	 * Messages that a codec has produced and nobody has asked for.
+	 * Messages that a codec has produced and that have not been requested yet.
 	 */
 	private @Nullable Queue<Object> queue;
 
@@ -60,17 +60,17 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	private boolean cancelled;
 
 	/**
-	 * Whether nothing more comes.
+	 * Whether nothing more will be received.
 	 */
 	private boolean ended;
 
 	/**
-	 * What ended it, if that was not the end of the connection.
+	 * The failure that ended it, or {@code null} if the connection ended.
 	 */
 	private @Nullable Throwable failure;
 
 	/**
-	 * Whether there is a subscriber that still waits for something. Read by any thread.
+	 * Whether there is an active subscriber. Read by any thread.
 	 */
 	private volatile boolean open;
 
@@ -137,7 +137,7 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	}
 
 	/**
-	 * Return whether there is a subscriber that still waits for something. Any thread.
+	 * Return whether there is an active subscriber. May be called on any thread.
 	 */
 	boolean isOpen() {
 		return this.open;
@@ -175,8 +175,8 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	}
 
 	/**
-	 * Fail, when what has come before is delivered.
-	 * @return {@code false} if nobody will see that
+	 * Fail, once everything received before has been delivered.
+	 * @return {@code false} if no subscriber will see the failure
 	 */
 	boolean fail(Throwable failure) {
 		if (this.ended || !this.open) {
@@ -189,7 +189,7 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	}
 
 	/**
-	 * The connection has ended, and all that it has received is here.
+	 * The connection has ended, and everything that it received has arrived here.
 	 */
 	void connectionEnded() {
 		if (!this.lease.isActive()) {
@@ -198,7 +198,7 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 		}
 		this.ended = true;
 		if (this.queue != null) {
-			// On the heap, where it is no leak if nobody asks for it
+			// On the heap, where messages do not leak if they are never requested
 			Queue<Object> copies = new ArrayDeque<>(this.queue.size());
 			for (Object message : this.queue) {
 				copies.add((message instanceof ByteBuf buffer) ? copyAndRelease(buffer) : message);

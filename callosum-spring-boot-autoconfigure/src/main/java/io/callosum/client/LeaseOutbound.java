@@ -40,8 +40,8 @@ import reactor.netty.NettyOutbound;
 import reactor.util.context.Context;
 
 /**
- * What a lease sends. A write that is subscribed to after the end of the lease fails, and
- * one that was subscribed to before holds the release up until it is complete.
+ * What a lease sends. A write that is subscribed to after the end of the lease fails; one
+ * that was subscribed to before delays the release until it completes.
  */
 final class LeaseOutbound implements NettyOutbound {
 
@@ -95,7 +95,7 @@ final class LeaseOutbound implements NettyOutbound {
 	}
 
 	/**
-	 * Write a message. Reactor Netty would not release it if the connection ends at the
+	 * Write a message. Reactor Netty would not release it if the connection ended at the
 	 * same time.
 	 */
 	private ChannelFuture write(Object message) {
@@ -109,7 +109,7 @@ final class LeaseOutbound implements NettyOutbound {
 	}
 
 	/**
-	 * A write of Reactor Netty's that the lease knows of.
+	 * A write of Reactor Netty that the lease keeps track of.
 	 */
 	private final class Write extends Mono<Void> {
 
@@ -148,8 +148,8 @@ final class LeaseOutbound implements NettyOutbound {
 	}
 
 	/**
-	 * Ends the write before anybody hears of it, so that a release in consequence does
-	 * not have to wait.
+	 * Ends the write before notifying the subscriber, so that a release triggered by the
+	 * signal does not have to wait.
 	 */
 	private static final class WriteSubscriber extends AtomicBoolean implements CoreSubscriber<Void>, Subscription {
 

@@ -29,8 +29,8 @@ import reactor.core.publisher.Operators;
 import reactor.netty.channel.AbortedException;
 
 /**
- * A subscription that acquires a lease when something is first requested. Until the lease
- * is there it can be cancelled, and then nobody gets one.
+ * A subscription that acquires a lease on the first request. If it is cancelled before
+ * the lease has been acquired, no lease is handed out.
  *
  * @param <T> what is emitted
  */
@@ -132,13 +132,13 @@ abstract class LeaseSubscription<T> extends Waiter implements Subscription {
 	}
 
 	/**
-	 * The lease is there. It may be cancelled already.
+	 * The lease has been acquired. The subscription may already be cancelled.
 	 */
 	abstract void leased(PooledLease lease, Member member);
 
 	/**
-	 * Take the right to end the lease and to signal the end.
-	 * @return whether it has not been taken before, by a cancel for instance
+	 * Claim the right to end the lease and to signal the end.
+	 * @return {@code false} if it was claimed before, for example by a cancel
 	 */
 	final boolean finish() {
 		return PHASE.getAndSet(this, ENDED) != ENDED;
@@ -161,8 +161,8 @@ abstract class LeaseSubscription<T> extends Waiter implements Subscription {
 
 	/**
 	 * Discard a lease whose borrower has failed. A timeout counts against the server if
-	 * something was sent and no byte of an answer has come. What else fails need not be
-	 * the server's fault: a call of another service may time out too.
+	 * something was sent and no byte of an answer was received. Other failures need not
+	 * be the server's fault: a call to another service may time out too.
 	 */
 	static void discard(PooledLease lease, Throwable error) {
 		lease.discard((isTimeout(error) && lease.isUnanswered()) ? error : null);
@@ -174,8 +174,9 @@ abstract class LeaseSubscription<T> extends Waiter implements Subscription {
 	}
 
 	/**
-	 * Return how the connection was lost, if it was before there was a result.
-	 * @param error what failed, perhaps in consequence
+	 * Return how the connection was lost, or {@code null} if it was not lost before there
+	 * was a result.
+	 * @param error the error, possibly a consequence of the loss
 	 */
 	static @Nullable ConnectionLostException lost(PooledLease lease, PooledConnection connection,
 			@Nullable Throwable error) {

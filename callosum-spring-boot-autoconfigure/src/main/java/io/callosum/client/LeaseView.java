@@ -28,9 +28,10 @@ import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 
 /**
- * A connection as a lease shows it to code that expects Reactor Netty's. Handlers stay
- * for the life of the connection. Whatever would end the connection ends the lease, and
- * does nothing when the lease has ended before. The channel itself is the real one.
+ * The view of a connection that a lease offers to code that expects Reactor Netty's.
+ * Handlers stay for the life of the connection. Calls that would end the connection end
+ * the lease, and do nothing if the lease has already ended. The channel itself is the
+ * real one.
  */
 final class LeaseView implements Connection {
 
@@ -44,7 +45,7 @@ final class LeaseView implements Connection {
 	}
 
 	/**
-	 * Let the application use the connection, as to add a codec.
+	 * Let the application use the connection, for example to add a codec.
 	 */
 	static void use(TcpLease lease, TcpConnection connection, Consumer<? super Connection> user) {
 		lease.checkActive();

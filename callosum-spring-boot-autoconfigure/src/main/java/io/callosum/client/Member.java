@@ -40,27 +40,29 @@ final class Member implements PoolMember {
 	State state = State.INITIALIZING;
 
 	/**
-	 * Where it is among the members, or -1 if it does not count to the size of the pool.
+	 * The index among the members, or -1 if it does not count toward the size of the
+	 * pool.
 	 */
 	int index = -1;
 
 	/**
-	 * Why it is closed when its lease ends, or {@code null} if it is not.
+	 * Why the connection will be closed when its lease ends, or {@code null} if it will
+	 * not.
 	 */
 	@Nullable CloseReason retiring;
 
 	/**
-	 * Whether a lease was released or answered.
+	 * Whether a lease was released.
 	 */
 	boolean served;
 
 	/**
-	 * The begin of the lease.
+	 * When the lease began.
 	 */
 	long leasedAt;
 
 	/**
-	 * Watches the lease, if anything does.
+	 * The watch of the lease, or {@code null}.
 	 */
 	@Nullable LeaseWatch watch;
 
@@ -81,7 +83,7 @@ final class Member implements PoolMember {
 	}
 
 	/**
-	 * Return whether somebody uses the connection, the initializer included.
+	 * Return whether the connection is leased or being initialized.
 	 */
 	boolean isInUse() {
 		return this.state == State.INITIALIZING || this.state == State.LEASED;

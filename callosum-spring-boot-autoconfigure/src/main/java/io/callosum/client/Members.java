@@ -25,9 +25,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The connections of a pool. Those that count to its size are kept by slot, with a bit
- * for each that is idle, so that leasing the lowest and releasing touch one bit. Guarded
- * by the pool's lock.
+ * The connections of a pool. Those that count toward its size are ordered by slot, with a
+ * bit for each that is idle, so that leasing the lowest one or releasing one changes a
+ * single bit. Guarded by the pool's lock.
  */
 final class Members {
 
@@ -38,7 +38,7 @@ final class Members {
 	private long[] idle = new long[1];
 
 	/**
-	 * Connections that do not count any more: they retire or are being closed.
+	 * Connections that no longer count: they are retiring or being closed.
 	 */
 	private final List<Member> leaving = new ArrayList<>(0);
 
@@ -113,7 +113,7 @@ final class Members {
 	}
 
 	/**
-	 * Let a member go: now if it is idle, else when its lease ends.
+	 * Retire a member: it is closed now if it is idle, or else when its lease ends.
 	 */
 	void retire(Member member, CloseReason reason) {
 		leave(member);
@@ -126,7 +126,7 @@ final class Members {
 	}
 
 	/**
-	 * Let all members go that count, as far as they are wanted.
+	 * Retire all members that match a condition.
 	 */
 	void retireIf(Predicate<Member> condition, CloseReason reason) {
 		for (int i = this.size - 1; i >= 0; i--) {
@@ -137,7 +137,7 @@ final class Members {
 	}
 
 	/**
-	 * Count a member no longer.
+	 * Stop counting a member toward the size of the pool.
 	 */
 	void leave(Member member) {
 		if (contains(member)) {
@@ -173,7 +173,7 @@ final class Members {
 	}
 
 	/**
-	 * Return whether nothing is open.
+	 * Return whether no connection is open.
 	 */
 	boolean isEmpty() {
 		return this.size == 0 && this.leaving.isEmpty();
@@ -191,7 +191,7 @@ final class Members {
 	}
 
 	/**
-	 * Return whether an initializer has a member.
+	 * Return whether a member is being initialized.
 	 */
 	boolean isInitializing() {
 		for (int i = 0; i < this.size; i++) {
@@ -203,7 +203,7 @@ final class Members {
 	}
 
 	/**
-	 * Return whether anything is open to a server.
+	 * Return whether there is any connection to a server.
 	 */
 	boolean use(PoolServer server) {
 		for (Member member : this.leaving) {
@@ -237,7 +237,8 @@ final class Members {
 	}
 
 	/**
-	 * Return the idle member whose server costs least, with the lowest slot among equals.
+	 * Return the idle member whose server has the lowest cost, and the lowest slot among
+	 * equals.
 	 */
 	@Nullable Member cheapestIdle(Iterable<PoolServer> servers, long now) {
 		for (PoolServer server : servers) {
@@ -271,8 +272,8 @@ final class Members {
 	}
 
 	/**
-	 * Return the member with the highest slot, of all servers or of one, an idle one if
-	 * there is a choice.
+	 * Return the member with the highest slot, on all servers or on one. Among equals, an
+	 * idle one is preferred.
 	 */
 	@Nullable Member worst(@Nullable PoolServer server) {
 		Member worst = null;

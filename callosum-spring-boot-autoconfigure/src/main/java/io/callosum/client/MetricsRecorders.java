@@ -28,7 +28,7 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 /**
- * The metrics recorders of a client. Logs what they throw.
+ * The metrics recorders of a client. Logs the exceptions that they throw.
  */
 final class MetricsRecorders implements CallosumClientMetricsRecorder {
 
@@ -59,8 +59,8 @@ final class MetricsRecorders implements CallosumClientMetricsRecorder {
 	}
 
 	/**
-	 * The client has started or stopped. Whichever it is, is looked up, so that it does
-	 * not matter in which order two threads come here.
+	 * The client has started or stopped. Its current state is looked up, so the order in
+	 * which two threads call this method does not matter.
 	 */
 	synchronized void update(CallosumClient client) {
 		boolean running = client.isRunning();

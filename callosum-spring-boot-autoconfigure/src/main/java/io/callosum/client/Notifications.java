@@ -24,9 +24,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells an observer what happened, one thing at a time and in order, on a thread that
- * made some of it happen. An observer that takes its time holds up the news, not the
- * pool.
+ * Notifies an observer of what happened, one event at a time and in order, on one of the
+ * threads that caused the events. A slow observer delays the notifications, not the pool.
  */
 final class Notifications {
 
@@ -43,14 +42,14 @@ final class Notifications {
 	}
 
 	/**
-	 * Something happened. Called while the pool is locked, which makes the order.
+	 * Add a notification. Called while the pool is locked, which determines the order.
 	 */
 	void add(Consumer<PoolObserver> notification) {
 		this.queue.add(notification);
 	}
 
 	/**
-	 * Tell what is to be told. Never called while the pool is locked.
+	 * Deliver pending notifications. Never called while the pool is locked.
 	 */
 	void drain() {
 		if (this.queue.isEmpty() || this.pending.getAndIncrement() != 0) {
@@ -70,7 +69,7 @@ final class Notifications {
 	}
 
 	/**
-	 * Return whether the current thread is the one that tells the observer.
+	 * Return whether the current thread is notifying the observer.
 	 */
 	boolean isDraining() {
 		return this.thread == Thread.currentThread();

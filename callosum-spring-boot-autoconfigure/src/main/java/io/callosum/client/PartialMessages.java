@@ -31,9 +31,10 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Knows whether codecs have received bytes that have not become a message yet. Such bytes
- * belong to the lease during which they came. Netty lets only the decoders themselves see
- * them, so where access is denied, as it may be in a native image, they are not found.
+ * Detects whether codecs have received bytes that have not become a message yet. Such
+ * bytes belong to the lease during which they were received. Netty exposes them only to
+ * the decoders themselves, so they are not detected if access is denied, as it may be in
+ * a native image.
  */
 final class PartialMessages {
 

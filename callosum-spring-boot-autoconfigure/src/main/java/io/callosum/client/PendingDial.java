@@ -34,7 +34,7 @@ final class PendingDial implements Dial {
 	final long startedAt;
 
 	/**
-	 * The member to replace, whatever the slot is, because it is too old.
+	 * The member to replace, regardless of the slot, because it is too old.
 	 */
 	final @Nullable Member replaces;
 
@@ -58,7 +58,7 @@ final class PendingDial implements Dial {
 			this.attempt.update(dialler.dial(this));
 		}
 		catch (Throwable ex) {
-			// Also an Error: the dial must not stay in flight for ever
+			// Also an Error: the dial must not stay in flight forever
 			failed(Failure.UNREACHABLE, ex);
 		}
 	}

@@ -25,7 +25,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The lock of a pool, and what is to be done once it is unlocked.
+ * The lock of a pool, and the actions to run once it is unlocked.
  */
 final class PoolLock {
 
@@ -45,7 +45,7 @@ final class PoolLock {
 	}
 
 	/**
-	 * Unlock, and then do what is to be done.
+	 * Unlock, and then run the collected actions.
 	 */
 	void unlock() {
 		List<Runnable> effects = this.effects;
@@ -73,7 +73,7 @@ final class PoolLock {
 	}
 
 	/**
-	 * Do something after unlocking, on the same thread.
+	 * Run an action after unlocking, on the same thread.
 	 */
 	void afterwards(Runnable effect) {
 		assert isHeld();
@@ -84,7 +84,7 @@ final class PoolLock {
 	}
 
 	/**
-	 * Tell the observer something after unlocking, in order.
+	 * Notify the observer after unlocking, in order.
 	 */
 	void tell(Consumer<PoolObserver> notification) {
 		assert isHeld();

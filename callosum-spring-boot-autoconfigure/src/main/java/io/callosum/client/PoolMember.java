@@ -19,9 +19,9 @@ package io.callosum.client;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection that the pool has kept, on the pool's side. The connection reports here.
- * Methods may be called on any thread and do not block. What is reported twice, or after
- * {@link #closed}, is ignored.
+ * The pool's side of a connection that it has kept. The connection reports to it. Methods
+ * may be called on any thread and do not block. Duplicate reports and reports after
+ * {@link #closed} are ignored.
  */
 interface PoolMember {
 
@@ -45,9 +45,9 @@ interface PoolMember {
 	void discarded(@Nullable Throwable cause);
 
 	/**
-	 * The connection is closed. The last report, and the only one that is certain to
-	 * come.
-	 * @param reason the first reason that there was
+	 * The connection is closed. This is the last report, and the only one that is
+	 * guaranteed.
+	 * @param reason the first reason
 	 * @param cause what failed, or {@code null}
 	 */
 	void closed(CloseReason reason, @Nullable Throwable cause);

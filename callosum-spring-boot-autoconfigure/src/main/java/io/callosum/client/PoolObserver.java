@@ -23,9 +23,9 @@ import io.callosum.client.CallosumClientMetricsRecorder.DialOutcome;
 import io.callosum.client.CallosumClientMetricsRecorder.LeaseOutcome;
 
 /**
- * Sees what happens in a pool. Never called while the pool is locked. What happens to
- * connections and servers, and the end, is told one at a time and in order; the rest at
- * once, by several threads.
+ * Observes a pool. Never called while the pool is locked. Notifications about
+ * connections, servers and the end are delivered one at a time and in order; the others
+ * directly, by several threads at once.
  */
 interface PoolObserver {
 
@@ -54,7 +54,8 @@ interface PoolObserver {
 	}
 
 	/**
-	 * The pool has stopped, and nothing of it is left. The last call of the ordered ones.
+	 * The pool has stopped, and nothing of it is left. The last of the ordered
+	 * notifications.
 	 */
 	default void terminated() {
 	}

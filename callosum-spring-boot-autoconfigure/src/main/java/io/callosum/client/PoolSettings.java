@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * The settings of a pool.
  *
  * @param name the name of the client, for messages
- * @param maxAgeNanos how long a connection is kept, or 0 for ever
+ * @param maxAgeNanos the maximum age of a connection, or 0 for no limit
  */
 record PoolSettings(String name, int poolSize, int fillConcurrency, long rovingNanos, int maxPendingAcquires,
 		LeasePolicy leasePolicy, @Nullable Ejection ejection, long maxAgeNanos, Rules rules) {
@@ -41,8 +41,8 @@ record PoolSettings(String name, int poolSize, int fillConcurrency, long rovingN
 	}
 
 	/**
-	 * The nanoseconds of a duration, at most a hundred years, so that sums do not
-	 * overflow.
+	 * Return the nanoseconds of a duration, limited to a hundred years so that sums do
+	 * not overflow.
 	 */
 	static long nanos(Duration duration) {
 		Duration longest = Duration.ofDays(36525);

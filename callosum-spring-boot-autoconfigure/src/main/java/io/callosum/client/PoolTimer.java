@@ -22,20 +22,19 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 
 /**
- * Something that a pool does later. Guarded by the pool's lock, except for
- * {@link #run()}.
+ * A deferred action of a pool. Guarded by the pool's lock, except for {@link #run()}.
  */
 final class PoolTimer implements Runnable {
 
 	final Kind kind;
 
 	/**
-	 * The server that the timer is about, if it is about one.
+	 * The server that the timer concerns, or {@code null}.
 	 */
 	final @Nullable PoolServer server;
 
 	/**
-	 * The member that the timer is about, if it is about one.
+	 * The member that the timer concerns, or {@code null}.
 	 */
 	final @Nullable Member member;
 
@@ -76,7 +75,7 @@ final class PoolTimer implements Runnable {
 		SETTLE,
 
 		/**
-		 * Look whether a server may be dialled again.
+		 * Check whether a server may be dialled again.
 		 */
 		FILL,
 
@@ -86,12 +85,12 @@ final class PoolTimer implements Runnable {
 		RETURN,
 
 		/**
-		 * Dial a server that is new.
+		 * Dial a new server.
 		 */
 		JOIN,
 
 		/**
-		 * Dial a server again that has just given a better slot.
+		 * Dial a server again that has just assigned a better slot.
 		 */
 		FOLLOW,
 

@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 import reactor.core.Disposable;
 
 /**
- * What a pool does later. Guarded by the pool's lock.
+ * The deferred actions of a pool. Guarded by the pool's lock.
  */
 final class PoolTimers {
 
@@ -42,7 +42,7 @@ final class PoolTimers {
 	 * Create timers.
 	 * @param lock the lock of the pool
 	 * @param timers the timers to use
-	 * @param action takes a timer that has elapsed, under the lock
+	 * @param action called with each timer that has elapsed, under the lock
 	 */
 	PoolTimers(PoolLock lock, Timers timers, Consumer<PoolTimer> action) {
 		this.lock = lock;

@@ -25,21 +25,21 @@ interface PooledConnection {
 
 	/**
 	 * Return the id of the connection.
-	 * @return the id, unique in the life of the client
+	 * @return the id, unique for the lifetime of the client
 	 */
 	String id();
 
 	/**
-	 * Return whether a byte came during the current lease, or the last one if there is
-	 * none. {@link ConnectionInitializer} apart: its bytes are no answer.
+	 * Return whether a byte was received during the current lease, or the last one if
+	 * there is none. Bytes received by a {@link ConnectionInitializer} do not count.
 	 * @return {@code true} if the server has begun to answer
 	 */
 	boolean hasAnswered();
 
 	/**
-	 * Begin a lease. Called once for each time that the pool hands the connection out,
-	 * which it does again only after {@link PoolMember#released()}. If the connection has
-	 * been closed meanwhile, the lease is one that has lost its connection.
+	 * Begin a lease. Called once each time the pool hands out the connection, which it
+	 * does again only after {@link PoolMember#released()}. If the connection has been
+	 * closed in the meantime, the lease has already lost its connection.
 	 * @return a new lease
 	 */
 	PooledLease lease();

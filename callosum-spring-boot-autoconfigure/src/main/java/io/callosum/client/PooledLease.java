@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 interface PooledLease extends CallosumLease {
 
 	/**
-	 * Return how the connection was lost during this lease. Known before the inbound is
-	 * told of its end, and before a write fails because of it.
+	 * Return how the connection was lost during this lease. Known before the inbound
+	 * signals its end, and before a write fails because of it.
 	 * @return the exception, or {@code null} if the connection is open, or the lease
 	 * ended first
 	 */
@@ -33,15 +33,15 @@ interface PooledLease extends CallosumLease {
 
 	/**
 	 * Return whether the server owes an answer: something was sent during this lease, and
-	 * no byte has come.
+	 * no byte has been received.
 	 * @return {@code true} if the server has not begun to answer
 	 */
 	boolean isUnanswered();
 
 	/**
-	 * Run a task when the connection is lost during this lease, once everything that had
-	 * arrived, and then the end, has been delivered to the receiver of the inbound. Runs
-	 * it at once if that has happened; never, if the lease ends first.
+	 * Run a task when the connection is lost during this lease, once everything received,
+	 * and then the end, has been delivered to the subscriber of the inbound. Runs it at
+	 * once if that has already happened, and never if the lease ends first.
 	 * @param task the task, one per lease
 	 */
 	void onLost(Runnable task);

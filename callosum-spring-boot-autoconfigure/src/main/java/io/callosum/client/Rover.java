@@ -24,9 +24,9 @@ import io.callosum.client.PendingDial.Purpose;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When a pool dials which server. What comes of it is kept or not by {@link Selection}.
- * Guarded by the pool's lock, which {@link #connected} and {@link #failed} take
- * themselves; everything else is called with it.
+ * Decides when a pool dials which server; {@link Selection} decides whether the
+ * connection is kept. Guarded by the pool's lock, which {@link #connected} and
+ * {@link #failed} acquire themselves; all other methods are called with the lock held.
  */
 final class Rover {
 
@@ -57,7 +57,7 @@ final class Rover {
 	private boolean running;
 
 	/**
-	 * Whether the pool has ever had all its connections.
+	 * Whether the pool has ever been full.
 	 */
 	private boolean filled;
 
@@ -101,7 +101,7 @@ final class Rover {
 	}
 
 	/**
-	 * Dial no more, and give up what is being dialled.
+	 * Stop dialling, and abandon pending dials.
 	 */
 	void stop() {
 		assert this.lock.isHeld();
@@ -126,7 +126,7 @@ final class Rover {
 	}
 
 	/**
-	 * Take a new list of servers. An empty one changes nothing if there was one before.
+	 * Set a new list of servers. An empty list is ignored.
 	 */
 	void servers(ServerList list) {
 		assert this.lock.isHeld();
@@ -175,11 +175,11 @@ final class Rover {
 	}
 
 	/**
-	 * A connection has ended, and not because the pool wanted it.
+	 * A connection has ended, but not by a decision of the pool.
 	 * @param member the connection
-	 * @param answered whether a byte came during the last lease
-	 * @param peer whether the server has ended it
-	 * @param failure whether it counts for an ejection
+	 * @param answered whether a byte was received during the last lease
+	 * @param peer whether the server ended it
+	 * @param failure whether it counts toward an ejection
 	 * @param cause what failed
 	 */
 	void ended(Member member, boolean answered, boolean peer, boolean failure, @Nullable Throwable cause) {
@@ -208,7 +208,7 @@ final class Rover {
 	}
 
 	/**
-	 * A connection is closed, which may have had a place that is free now.
+	 * A connection is closed. If it had a place in the pool, that is free now.
 	 */
 	void closed(Member member) {
 		assert this.lock.isHeld();
@@ -263,7 +263,7 @@ final class Rover {
 			follow(server);
 		}
 		if (kept && dial.purpose == Purpose.FILL && this.filled && this.random.nextBoolean()) {
-			// Not for each, to stay below 1.5 dials per interval in a rolling restart
+			// Not every time, to stay below 1.5 dials per interval in a rolling restart
 			settle(followDelay());
 		}
 		this.filled |= this.members.size() >= this.settings.poolSize();
@@ -316,7 +316,7 @@ final class Rover {
 	// The rules
 
 	/**
-	 * Dial if the pool is short.
+	 * Dial if the pool is not full.
 	 */
 	void fill() {
 		fill(now());
@@ -354,7 +354,7 @@ final class Rover {
 	}
 
 	/**
-	 * Dial a server by itself until it says a slot.
+	 * Dial a server repeatedly until it sends a slot line.
 	 */
 	private void returnTo(PoolServer server, long now) {
 		if (!this.rules.returning()) {
@@ -371,9 +371,9 @@ final class Rover {
 	}
 
 	/**
-	 * Dial a server again that has given a better slot, up to this client's share of its
-	 * connections: to take more than that from a server that has many low slots only
-	 * moves the imbalance, and the other clients want theirs.
+	 * Dial a server that has assigned a better slot again, up to this client's share of
+	 * its connections: taking more from a server with many low slots would only move the
+	 * imbalance, and the other clients want their share.
 	 */
 	private void follow(PoolServer server) {
 		if (this.rules.following() && !server.following && this.members.count(server) < this.selection.share()) {
@@ -387,10 +387,10 @@ final class Rover {
 	}
 
 	/**
-	 * Rove once more than usual, because connections have moved: those that were lost
-	 * went to servers by chance, and those that a new server took came from where the
-	 * slots happened to be highest. At most twice for each connection of the pool,
-	 * however often the list changes.
+	 * Rove one extra time, because connections have moved: lost connections went to
+	 * random servers, and those that a new server took came from wherever slots happened
+	 * to be highest. At most twice for each connection of the pool, however often the
+	 * list changes.
 	 */
 	private void settle(long delay) {
 		if (this.rules.settling() && this.settling < 2 * this.settings.poolSize()) {
@@ -455,7 +455,7 @@ final class Rover {
 			dial(server, Purpose.RETURN, null, now);
 		}
 		else {
-			// Later, or when the dial fails that is in flight
+			// Later, or when the dial in flight fails
 			returnTo(server, now);
 		}
 	}

@@ -20,24 +20,26 @@ import java.time.Duration;
 
 /**
  * The constants of the rules by which a pool chooses its connections, and switches that
- * leave single rules out, for those who measure what each is good for.
+ * disable single rules, to measure the effect of each.
  *
- * @param spread how hard to spread over the servers
+ * @param spread how strictly to spread connections over the servers
  * @param returning whether a server that could not be reached, or closed a connection, is
- * dialled again by itself
- * @param joining whether a server that is new in the list is dialled by itself
- * @param following whether a dial that found a place is followed by another
+ * dialled again until it sends a slot line
+ * @param joining whether a server is dialled because it is new in the list
+ * @param following whether a dial whose connection was kept is followed by another
  * @param settling whether random servers are dialled after connections have moved
- * @param joinFactor a new server is dialled so many times the share of it
- * @param joinNanos within what time a new server is dialled
- * @param settleFactor so many random servers are dialled for each dial to a new server,
- * within twice the time for those and after it
- * @param followNanos the longest time between two dials that follow each other; the
- * shortest is two fifths of it
+ * @param joinFactor how often a new server is dialled, as a multiple of its share of the
+ * connections
+ * @param joinNanos the time within which a new server is dialled
+ * @param settleFactor how many random servers are dialled for each dial to a new server,
+ * between one and three times {@code joinNanos} after it was listed
+ * @param followNanos the maximum delay of a dial that follows another; the minimum is two
+ * fifths of it
  * @param minBackoffNanos how long a server is left alone after the first failure
- * @param maxBackoffNanos how long a server is left alone at most
- * @param growth by what the time grows from failure to failure, that of an ejection too
- * @param jitter by what part each delay is longer or shorter by chance
+ * @param maxBackoffNanos the maximum time for which a server is left alone
+ * @param growth the factor by which that time, and that of an ejection, grows from one
+ * failure to the next
+ * @param jitter the fraction by which each delay is randomly lengthened or shortened
  */
 record Rules(Spread spread, boolean returning, boolean joining, boolean following, boolean settling, double joinFactor,
 		long joinNanos, int settleFactor, long followNanos, long minBackoffNanos, long maxBackoffNanos, double growth,
@@ -78,7 +80,7 @@ record Rules(Spread spread, boolean returning, boolean joining, boolean followin
 	}
 
 	/**
-	 * How hard to spread the connections of a client over the servers.
+	 * How strictly to spread the connections of a client over the servers.
 	 */
 	enum Spread {
 

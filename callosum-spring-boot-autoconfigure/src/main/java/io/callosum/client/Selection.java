@@ -19,7 +19,8 @@ package io.callosum.client;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which connections a pool keeps: the rules Keep and Spread. Guarded by the pool's lock.
+ * Decides which connections a pool keeps: the rules Keep and Spread. Guarded by the
+ * pool's lock.
  */
 final class Selection {
 
@@ -36,7 +37,7 @@ final class Selection {
 	}
 
 	/**
-	 * Add a new connection to the members if there is room, or if a member goes for it.
+	 * Add a new connection to the members if there is room or if it replaces a member.
 	 * @param candidate the new connection
 	 * @param aged the member that the new connection was dialled to replace, or
 	 * {@code null}
@@ -73,7 +74,7 @@ final class Selection {
 	}
 
 	/**
-	 * Return how many connections to a server are this client's share.
+	 * Return this client's share of connections per server.
 	 */
 	int share() {
 		int available = Math.max(this.servers.available(), 1);

@@ -51,7 +51,8 @@ public record ServerAddress(String host, int port) {
 	}
 
 	/**
-	 * One name that cannot be looked up would keep the others of a list from it.
+	 * Return whether a name can be looked up. One that cannot would prevent the lookup of
+	 * all others in its list.
 	 */
 	private static boolean isHost(String host) {
 		if (host.chars().anyMatch((c) -> c <= ' ' || c == '[' || c == ']' || c == '/')) {
@@ -87,7 +88,7 @@ public record ServerAddress(String host, int port) {
 			return create(text.substring(1, end), port, hostAndPort);
 		}
 		if (colon < 0 || text.indexOf(':') != colon) {
-			// No port, or an IPv6 address as it is
+			// No port, or an IPv6 address without brackets
 			return create(text, null, hostAndPort);
 		}
 		return create(text.substring(0, colon), text.substring(colon + 1), hostAndPort);

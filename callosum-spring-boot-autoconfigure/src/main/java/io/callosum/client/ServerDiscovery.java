@@ -43,9 +43,9 @@ import reactor.core.Disposable;
 import reactor.core.publisher.Flux;
 
 /**
- * The servers of a client: subscribes to the addresses and resolves those that are names,
- * again and again. A list of servers is replaced by a better one only: an empty list, an
- * error and silence leave the last one as it is.
+ * Discovers the servers of a client: subscribes to the addresses, and repeatedly resolves
+ * those that are names. An empty list, an error or a missing answer leaves the last list
+ * of servers as it is.
  * <p>
  * Confined to the event loop, except where noted.
  */
@@ -78,7 +78,7 @@ final class ServerDiscovery {
 	private Set<InetSocketAddress> servers = Set.of();
 
 	/**
-	 * Whether the addresses have been replaced, and some of the new names are not
+	 * Whether the addresses have been replaced and some of the new names have not been
 	 * resolved yet.
 	 */
 	private boolean replacing;
@@ -94,13 +94,13 @@ final class ServerDiscovery {
 	private boolean stopped;
 
 	/**
-	 * Create a new list.
+	 * Create a new discovery.
 	 * @param source the addresses
 	 * @param eventLoop the event loop
-	 * @param resolverFactory creates the resolver, which is closed by this list, when
-	 * there is a name to resolve
-	 * @param minTimeToLive the time before a name is looked up again is at least this
-	 * @param maxTimeToLive the time before a name is looked up again is at most this
+	 * @param resolverFactory creates the resolver when there is a name to resolve; closed
+	 * by this discovery
+	 * @param minTimeToLive the minimum time before a name is looked up again
+	 * @param maxTimeToLive the maximum time before a name is looked up again
 	 * @param onChange called with all servers when they have changed; never with an empty
 	 * set
 	 * @param onFailure called with a description of each failure
@@ -149,7 +149,8 @@ final class ServerDiscovery {
 	}
 
 	/**
-	 * Run a task on the event loop, at once if this is it. Any thread.
+	 * Run a task on the event loop, at once if this is the event loop. May be called on
+	 * any thread.
 	 */
 	private void onEventLoop(Runnable task) {
 		if (this.eventLoop.inEventLoop()) {
@@ -253,7 +254,7 @@ final class ServerDiscovery {
 	private static @Nullable InetAddress literal(String host) {
 		InetAddress literal = NetUtil.createInetAddressFromIpAddressString(host);
 		if (literal == null && host.indexOf(':') >= 0) {
-			// Netty does not know the zone that is the name of a network interface
+			// Netty does not support a zone that is the name of a network interface
 			try {
 				return InetAddress.getByName(host);
 			}

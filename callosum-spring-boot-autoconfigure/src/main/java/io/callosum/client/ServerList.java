@@ -24,7 +24,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The known servers, immutable, each once. May be shared by many pools.
+ * An immutable list of the known servers, without duplicates. May be shared by many
+ * pools.
  */
 final class ServerList {
 
@@ -60,7 +61,7 @@ final class ServerList {
 	}
 
 	/**
-	 * Return the place of an address in the list.
+	 * Return the index of an address in the list.
 	 * @param address the address
 	 * @return its index, or -1
 	 */

@@ -21,7 +21,8 @@ import java.net.InetSocketAddress;
 import org.springframework.util.Assert;
 
 /**
- * Published when a server did not send a slot line, although it did so before.
+ * Published when a server becomes unreachable: it could not be connected to, or did not
+ * send a valid slot line in time. Not repeated while the server remains unreachable.
  *
  * @author The Callosum authors
  * @since 0.1.0

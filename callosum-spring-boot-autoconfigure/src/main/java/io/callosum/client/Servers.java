@@ -29,13 +29,14 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The servers of a pool: the list, what is to be remembered of some of them, and which of
+ * The servers of a pool: the list, what is remembered about some of them, and which of
  * them to dial. Guarded by the pool's lock.
  */
 final class Servers {
 
 	/**
-	 * From how many servers on the one to dial is drawn before all are looked at.
+	 * Above this number of servers, random draws are tried before all servers are
+	 * examined.
 	 */
 	private static final int MANY = 64;
 
@@ -50,7 +51,7 @@ final class Servers {
 	private ServerList list = ServerList.EMPTY;
 
 	/**
-	 * Which servers of the list have ever said a slot.
+	 * Which servers of the list have ever sent a slot line.
 	 */
 	private BitSet reached = new BitSet(0);
 
@@ -80,7 +81,7 @@ final class Servers {
 	}
 
 	/**
-	 * Return what is remembered of a server of the list.
+	 * Return what is remembered about a server of the list.
 	 */
 	PoolServer get(InetSocketAddress address) {
 		return this.states.computeIfAbsent(address, PoolServer::new);
@@ -113,7 +114,7 @@ final class Servers {
 	}
 
 	/**
-	 * Return a server that may be dialled, by chance.
+	 * Return a random server that may be dialled, or {@code null}.
 	 */
 	@Nullable PoolServer random(long now) {
 		int size = this.list.size();
@@ -136,8 +137,8 @@ final class Servers {
 	}
 
 	/**
-	 * Return a server that may be dialled, of those with the fewest connections by
-	 * chance.
+	 * Return a server that may be dialled, or {@code null}: a random one of those with
+	 * the fewest connections.
 	 */
 	@Nullable PoolServer fewestConnections(Members members, long now) {
 		int size = this.list.size();
@@ -178,8 +179,8 @@ final class Servers {
 	}
 
 	/**
-	 * Return in how many nanoseconds a server may be dialled that may not be yet.
-	 * @return the time, or -1 if there is none that only time keeps from being dialled
+	 * Return how long it takes until a server that is left alone may be dialled again.
+	 * @return the nanoseconds, or -1 if there is no such server
 	 */
 	long nextDialIn(long now) {
 		long next = -1;
@@ -193,7 +194,7 @@ final class Servers {
 	}
 
 	/**
-	 * A server has said a slot.
+	 * A server has sent a slot line.
 	 */
 	void reached(PoolServer server) {
 		int index = this.list.indexOf(server.address);
@@ -213,15 +214,15 @@ final class Servers {
 	void served(PoolServer server) {
 		server.failures = 0;
 		if (!server.unreachable) {
-			// Else it serves those that it has, but takes no more
+			// Else it serves its existing connections, but accepts no more
 			server.backoffs = 0;
 			server.lastFailure = null;
 		}
 	}
 
 	/**
-	 * Leave a server alone for a while, longer from time to time. What fails while it is
-	 * left alone already is part of the same trouble.
+	 * Leave a server alone for a while, longer each time. Failures while it is already
+	 * left alone are part of the same problem.
 	 */
 	void leaveAlone(PoolServer server, long now) {
 		Rules rules = this.settings.rules();
@@ -269,7 +270,7 @@ final class Servers {
 
 	/**
 	 * Eject a server.
-	 * @return for how long
+	 * @return the duration in nanoseconds
 	 */
 	long eject(PoolServer server) {
 		assert !server.ejected;
@@ -294,7 +295,7 @@ final class Servers {
 	}
 
 	/**
-	 * Return a delay that is longer or shorter by chance.
+	 * Return a delay with random jitter.
 	 */
 	long jittered(long nanos) {
 		return (long) (nanos * (1 + this.settings.rules().jitter() * (2 * this.random.nextDouble() - 1)));

@@ -39,12 +39,12 @@ import io.callosum.transport.Channels;
 import io.callosum.transport.Disconnects;
 
 /**
- * A connection on which the server has assigned a slot. The lease that holds it gets what
- * the server sends; bytes for which there is no lease close it.
+ * A connection on which the server has assigned a slot. The lease that holds it receives
+ * what the server sends; bytes that arrive without a lease close it.
  * <p>
- * A lease may end on any thread, and at once, while the event loop receives. Each side
- * first writes what it does and then reads what the other has done, so at least one of
- * them sees a lease that ends with unread bytes.
+ * A lease may end on any thread, even while the event loop is receiving. Each side first
+ * writes what it does and then reads what the other has done, so at least one of them
+ * notices a lease that ends with unread bytes.
  */
 final class TcpConnection implements PooledConnection {
 
@@ -54,8 +54,7 @@ final class TcpConnection implements PooledConnection {
 		.newUpdater(TcpConnection.class, End.class, "end");
 
 	/**
-	 * How long bytes that wait to be written may make no progress once their lease has
-	 * been released.
+	 * How long pending writes may make no progress once their lease has been released.
 	 */
 	private static final Duration WRITE_TIMEOUT = Duration.ofSeconds(10);
 
@@ -76,8 +75,8 @@ final class TcpConnection implements PooledConnection {
 	private final InboundPath inbound = new InboundPath(this);
 
 	/**
-	 * The lease that has the connection, {@code null} while there is none. The first one
-	 * is the initializer's, whether there is an initializer or not.
+	 * The lease that holds the connection, or {@code null} if there is none. The first
+	 * one belongs to the initializer, even if there is no initializer.
 	 */
 	private volatile @Nullable TcpLease holder;
 
@@ -90,7 +89,7 @@ final class TcpConnection implements PooledConnection {
 	private volatile boolean answered;
 
 	/**
-	 * Why the connection ends, {@code null} while it lives.
+	 * Why the connection ended, or {@code null} while it is open.
 	 */
 	private volatile @Nullable End end;
 
@@ -101,7 +100,7 @@ final class TcpConnection implements PooledConnection {
 	private volatile @Nullable PoolMember member;
 
 	/**
-	 * Runs the initializer, {@code null} when it has completed.
+	 * Runs the initializer, or {@code null} once it has completed.
 	 */
 	private volatile @Nullable Initialization initialization;
 
@@ -115,7 +114,7 @@ final class TcpConnection implements PooledConnection {
 	 * @param id the id of the connection
 	 * @param slot the slot
 	 * @param server the server
-	 * @param failures where to log what the server does wrong
+	 * @param failures where to log failures of the server
 	 */
 	TcpConnection(Channel channel, String id, int slot, InetSocketAddress server, FailureLog failures) {
 		ChannelOperations<?, ?> operations = ChannelOperations.get(channel);
@@ -134,12 +133,12 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * The pool keeps the connection: prepare it. Event loop.
+	 * Prepare the connection, which the pool keeps. Called on the event loop.
 	 * @param member where to report to
 	 * @param initializer the initializer, or {@code null}
 	 * @param initializerTimeout how long the initializer may take
 	 * @param handler the name of the handler to replace
-	 * @param rest what that handler has received and not used
+	 * @param rest what that handler has received but not consumed
 	 */
 	void begin(PoolMember member, @Nullable ConnectionInitializer initializer, Duration initializerTimeout,
 			String handler, ByteBuf rest) {
@@ -162,7 +161,7 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * The initializer, if there is one, has completed. Event loop.
+	 * The initializer, if there is one, has completed. Called on the event loop.
 	 */
 	void initialized(PoolMember member) {
 		TcpLease lease = this.holder;
@@ -252,7 +251,7 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * The same, with what has failed.
+	 * Close the connection, with the cause if there is one.
 	 */
 	void close(CloseReason reason, @Nullable Throwable cause) {
 		if (END.compareAndSet(this, null, new End(reason, cause))) {
@@ -269,7 +268,7 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * Return why the connection ended, {@code null} if it has not.
+	 * Return why the connection ended, or {@code null} if it has not.
 	 */
 	@Nullable End end() {
 		return this.end;
@@ -298,7 +297,8 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * Return whether something was received that the lease has not consumed. Any thread.
+	 * Return whether something was received that the lease has not consumed. May be
+	 * called on any thread.
 	 */
 	boolean hasUnread() {
 		return this.unread;
@@ -374,7 +374,7 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * The lease was released, and what it wrote has left.
+	 * The lease was released, and all its writes have completed.
 	 */
 	void released(TcpLease lease) {
 		PoolMember member = this.member;
@@ -398,8 +398,8 @@ final class TcpConnection implements PooledConnection {
 	}
 
 	/**
-	 * The lease was released, but what it wrote has not left yet. The wait ends when the
-	 * server no longer reads.
+	 * The lease was released, but its writes have not completed yet. They are given up on
+	 * if the server no longer reads.
 	 */
 	void awaitWrites(TcpLease lease) {
 		Channels.run(this.channel, () -> checkWrites(lease, -1));
@@ -458,7 +458,7 @@ final class TcpConnection implements PooledConnection {
 	record End(CloseReason reason, @Nullable Throwable cause) {
 
 		/**
-		 * Return whether the server has closed it in good order.
+		 * Return whether the server has closed it gracefully.
 		 */
 		boolean isCompletion() {
 			return this.reason == CloseReason.PEER_CLOSED;

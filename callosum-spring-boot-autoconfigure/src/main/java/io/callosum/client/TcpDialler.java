@@ -56,16 +56,16 @@ import io.callosum.transport.Channels;
 import io.callosum.transport.SlotLineDecoder;
 
 /**
- * Dials by Reactor Netty's {@link TcpClient}: one address, one deadline for the
- * connection and TLS, and another one for the slot line.
+ * Dials with Reactor Netty's {@link TcpClient}. A dial has one address, a deadline for
+ * the connection including TLS, and another one for the slot line.
  */
 final class TcpDialler implements Dialler {
 
 	private static final Log logger = LogFactory.getLog(TcpDialler.class);
 
 	/**
-	 * Named as one of Reactor Netty's own, so that {@code addHandlerFirst()} adds codecs
-	 * after it.
+	 * Named like one of Reactor Netty's own handlers, so that {@code addHandlerFirst()}
+	 * adds codecs after it.
 	 */
 	private static final String HANDLER = NettyPipeline.LEFT + "callosum";
 
@@ -88,12 +88,12 @@ final class TcpDialler implements Dialler {
 
 	/**
 	 * Create a new dialler.
-	 * @param client the client, which needs an address and handlers
-	 * @param eventLoop where dials begin: not on the thread that needs a connection,
-	 * whose context and thread locals the connection would keep
-	 * @param channelLoops the event loops for the channels, which take turns
+	 * @param client the client, without an address and handlers
+	 * @param eventLoop where dials begin, rather than on the thread that needs a
+	 * connection, whose context and thread locals the connection would keep
+	 * @param channelLoops the event loops for the channels, used in turn
 	 * @param settings the settings
-	 * @param connectionIds the ids of connections
+	 * @param connectionIds supplies the ids of connections
 	 */
 	TcpDialler(TcpClient client, EventLoop eventLoop, List<EventLoop> channelLoops, ClientSettings settings,
 			Supplier<String> connectionIds) {
@@ -118,7 +118,8 @@ final class TcpDialler implements Dialler {
 	}
 
 	/**
-	 * Return one event loop. Given all of them, Reactor Netty would not use every one.
+	 * Return the next event loop. Given all of them, Reactor Netty would not use every
+	 * one.
 	 */
 	private LoopResources nextLoops() {
 		EventLoop channelLoop = this.channelLoops.get(Math.floorMod(this.dials++, this.channelLoops.size()));
@@ -126,7 +127,7 @@ final class TcpDialler implements Dialler {
 	}
 
 	/**
-	 * One dial. It ends once: connected, failed or given up, whichever is first.
+	 * One dial. It ends once: connected, failed or abandoned, whichever comes first.
 	 */
 	private final class Attempt implements Disposable, CoreSubscriber<Connection> {
 
@@ -139,7 +140,7 @@ final class TcpDialler implements Dialler {
 		private volatile @Nullable Channel channel;
 
 		/**
-		 * Of the phase that the dial is in.
+		 * The timeout of the current phase of the dial.
 		 */
 		private volatile @Nullable ScheduledFuture<?> timeout;
 
@@ -178,7 +179,7 @@ final class TcpDialler implements Dialler {
 			this.channel = channel;
 			SslHandler sslHandler = channel.pipeline().get(SslHandler.class);
 			if (sslHandler != null) {
-				// Has the deadline of the connection
+				// Covered by the deadline of the connection
 				sslHandler.setHandshakeTimeoutMillis(0);
 			}
 			channel.pipeline().addBefore(NettyPipeline.ReactiveBridge, HANDLER, new SlotLineHandler(this));
@@ -189,14 +190,14 @@ final class TcpDialler implements Dialler {
 
 		@Override
 		public void onSubscribe(Subscription subscription) {
-			// Never cancelled: closing the channel is enough, and Reactor would log what
-			// fails in consequence
+			// Never cancelled: closing the channel is enough, and Reactor would log the
+			// resulting errors
 			subscription.request(Long.MAX_VALUE);
 		}
 
 		@Override
 		public void onNext(Connection connection) {
-			// The handler has seen more of it
+			// Handled by SlotLineHandler
 		}
 
 		@Override
@@ -259,7 +260,7 @@ final class TcpDialler implements Dialler {
 		}
 
 		/**
-		 * The server has sent the slot line. Event loop of the channel.
+		 * The server has sent the slot line. Called on the event loop of the channel.
 		 */
 		private void connected(Channel channel, int slot, ByteBuf rest) {
 			if (!end()) {
@@ -281,7 +282,7 @@ final class TcpDialler implements Dialler {
 	}
 
 	/**
-	 * Waits for the connection, TLS included, and then for the slot line.
+	 * Waits for the connection, including TLS, and then for the slot line.
 	 */
 	private final class SlotLineHandler extends ChannelInboundHandlerAdapter {
 

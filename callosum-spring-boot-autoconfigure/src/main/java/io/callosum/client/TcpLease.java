@@ -35,8 +35,8 @@ import io.callosum.transport.Channels;
 import io.callosum.transport.Disconnects;
 
 /**
- * A lease of a {@link TcpConnection}. All that it hands out belongs to the lease, and no
- * longer reaches the connection when the lease has ended.
+ * A lease of a {@link TcpConnection}. Everything that it hands out belongs to the lease
+ * and no longer reaches the connection once the lease has ended.
  */
 final class TcpLease implements PooledLease {
 
@@ -50,18 +50,18 @@ final class TcpLease implements PooledLease {
 		.newUpdater(TcpLease.class, Runnable.class, "onLost");
 
 	/**
-	 * In the state of a lease that was released. It ends when no write is in progress any
-	 * more.
+	 * Flag in the state of a lease that was released. It ends when no writes are in
+	 * progress.
 	 */
 	private static final int RELEASED = 1 << 30;
 
 	/**
-	 * In the state of a lease that has ended otherwise.
+	 * Flag in the state of a lease that has ended otherwise.
 	 */
 	private static final int DISCARDED = 1 << 31;
 
 	/**
-	 * In place of the task that runs when the connection is lost, when that has happened.
+	 * Replaces the task that runs when the connection is lost, once that has happened.
 	 */
 	private static final Runnable LOST = () -> {
 	};
@@ -125,7 +125,7 @@ final class TcpLease implements PooledLease {
 		checkActive();
 		LeaseOutbound outbound = this.outbound;
 		if (outbound == null) {
-			// Two threads may create two, which are the same
+			// Two threads may create two, which are equivalent
 			outbound = new LeaseOutbound(this, this.connection);
 			this.outbound = outbound;
 		}
@@ -183,7 +183,7 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * End the lease without a word to the connection.
+	 * End the lease without reporting it to the connection.
 	 */
 	void finish() {
 		STATE.getAndUpdate(this, (state) -> state | DISCARDED);
@@ -227,8 +227,8 @@ final class TcpLease implements PooledLease {
 	// Writing
 
 	/**
-	 * A write begins.
-	 * @return {@code false} if it must not, because the lease has ended
+	 * Begin a write.
+	 * @return {@code false} if it must not begin, because the lease has ended
 	 */
 	boolean beginWrite() {
 		int state = this.state;
@@ -242,7 +242,7 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * A write has ended, in whatever way.
+	 * End a write, whatever its outcome.
 	 */
 	void endWrite() {
 		if (STATE.decrementAndGet(this) == RELEASED) {
@@ -251,14 +251,14 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * Return whether the lease was released and still writes.
+	 * Return whether the lease was released and is still writing.
 	 */
 	boolean isWriting() {
 		return this.state > RELEASED;
 	}
 
 	/**
-	 * Return the error to show for a write that has failed.
+	 * Return the error to report for a failed write.
 	 */
 	Throwable writeFailed(Throwable error) {
 		if (this.connection.isOpen() || !(Disconnects.isPeerGone(error) || Disconnects.isUseAfterClose(error))) {
@@ -272,7 +272,7 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * Something leaves for the server. Event loop.
+	 * Something is being sent to the server. Called on the event loop.
 	 */
 	void sent() {
 		if (!this.sent) {
@@ -288,7 +288,7 @@ final class TcpLease implements PooledLease {
 	// Receiving
 
 	/**
-	 * Return the inbound, also when the lease has ended.
+	 * Return the inbound, even if the lease has ended.
 	 */
 	LeaseInbound receiver() {
 		LeaseInbound inbound = this.inbound;
@@ -300,7 +300,8 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * Return whether the next message would be consumed at once. Event loop.
+	 * Return whether the next message would be consumed at once. Called on the event
+	 * loop.
 	 */
 	boolean wantsMessage() {
 		LeaseInbound inbound = this.inbound;
@@ -308,7 +309,7 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * Return whether a message waits to be consumed. Event loop.
+	 * Return whether a message waits to be consumed. Called on the event loop.
 	 */
 	boolean hasQueued() {
 		LeaseInbound inbound = this.inbound;
@@ -338,9 +339,9 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * The end of the connection is about to be delivered. Event loop.
-	 * @param cancelled whether nobody receives any more
-	 * @return what to show
+	 * The end of the connection is about to be delivered. Called on the event loop.
+	 * @param cancelled whether the subscriber has cancelled
+	 * @return the exception to report
 	 */
 	ConnectionLostException losing(boolean cancelled) {
 		ConnectionLostException lost = this.connection.lost(null);
@@ -354,7 +355,7 @@ final class TcpLease implements PooledLease {
 	}
 
 	/**
-	 * The end has been delivered. Any thread.
+	 * The end has been delivered. May be called on any thread.
 	 */
 	void endDelivered() {
 		if (this.lost != null) {

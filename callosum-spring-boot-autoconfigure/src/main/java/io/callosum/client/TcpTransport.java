@@ -50,8 +50,8 @@ import io.callosum.transport.KeepAlive;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * The network of a client from a start to the stop. Dials, timers and the list of servers
- * run on one of the event loops; connections are spread over all of them.
+ * The network of a client from start to stop. Dials, timers and the list of servers run
+ * on one of the event loops; connections are spread over all of them.
  */
 final class TcpTransport implements ClientTransport {
 
@@ -94,8 +94,7 @@ final class TcpTransport implements ClientTransport {
 		this.resolverCustomizer = resolverCustomizer;
 		this.loops = (given != null) ? given : LoopResources.create("callosum-client-" + settings.name(),
 				LoopResources.DEFAULT_IO_SELECT_COUNT, LoopResources.DEFAULT_IO_WORKER_COUNT, true, false);
-		// Those for clients may be colocated: what is dialled from one of them stays
-		// there
+		// Client event loops may be colocated: connections dialled from one stay on it
 		this.group = this.loops.onServer(settings.nativeTransport());
 		this.home = this.group.next();
 		this.dialler = new TcpDialler(tcpClient(), this.home, eventLoops(this.group), settings, connectionIds);
@@ -128,11 +127,11 @@ final class TcpTransport implements ClientTransport {
 			client = customizer.customize(client);
 		}
 		return client
-			// Addresses come resolved; the default would start event loops of its own
+			// Addresses are already resolved; the default would start its own event loops
 			.resolver(NoopAddressResolverGroup.INSTANCE)
 			// The dialler has a deadline for the connection and TLS together
 			.option(ChannelOption.CONNECT_TIMEOUT_MILLIS, 0)
-			// With it, Reactor Netty never notices that a peer has closed
+			// With it, Reactor Netty never notices that a peer has closed the connection
 			.option(ChannelOption.ALLOW_HALF_CLOSURE, false);
 	}
 
@@ -185,7 +184,7 @@ final class TcpTransport implements ClientTransport {
 	@Override
 	public void close() {
 		if (this.settings.loopResources() == null) {
-			// After the dials that have been begun, which would get loops that have ended
+			// After queued dials, which would otherwise get terminated event loops
 			run(this::disposeLoops);
 		}
 	}
@@ -227,7 +226,7 @@ final class TcpTransport implements ClientTransport {
 				task.run();
 			}
 			catch (Throwable ex) {
-				// Netty would keep it to itself
+				// Netty would swallow it
 				logger.error("Unexpected failure in a timer of a Callosum client", ex);
 			}
 		}

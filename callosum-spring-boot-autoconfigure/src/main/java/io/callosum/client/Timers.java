@@ -25,16 +25,16 @@ interface Timers {
 
 	/**
 	 * Return the time.
-	 * @return nanoseconds from an arbitrary origin, as {@link System#nanoTime()}
+	 * @return nanoseconds from an arbitrary origin, like {@link System#nanoTime()}
 	 */
 	long nanoTime();
 
 	/**
 	 * Run a task later, once. Never runs it within this call. May be called on any
-	 * thread, also after the timers have ended, when the task is never run.
+	 * thread, even after the timers have ended, in which case the task is never run.
 	 * @param task the task, which does not block
 	 * @param delayNanos the delay, 0 or more
-	 * @return cancels the task, which then does not begin any more, and is forgotten at
+	 * @return cancels the task: if it has not begun, it is never run and is released at
 	 * once
 	 */
 	Disposable schedule(Runnable task, long delayNanos);

@@ -24,7 +24,7 @@ import reactor.core.publisher.Flux;
 import reactor.core.publisher.Operators;
 
 /**
- * Emits what a function makes of a lease.
+ * Emits the elements that a function obtains with a lease.
  *
  * @param <T> the type of the elements
  */

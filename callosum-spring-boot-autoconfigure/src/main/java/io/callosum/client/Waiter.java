@@ -23,7 +23,7 @@ import reactor.core.Disposable;
 
 /**
  * An acquire. It ends once, with a connection, a failure or a cancel, and one
- * compare-and-set decides with which.
+ * compare-and-set decides which.
  */
 abstract class Waiter {
 
@@ -47,7 +47,7 @@ abstract class Waiter {
 
 	/**
 	 * A connection is leased. Never called while the pool is locked.
-	 * @param member the connection, for which {@link PooledConnection#lease()} has to be
+	 * @param member the connection, for which {@link PooledConnection#lease()} must be
 	 * called now
 	 */
 	abstract void acquired(Member member);
@@ -60,7 +60,7 @@ abstract class Waiter {
 
 	/**
 	 * End the acquire, unless it has ended.
-	 * @return whether it is this call that ended it
+	 * @return whether this call ended it
 	 */
 	final boolean end() {
 		if (!ENDED.compareAndSet(this, 0, 1)) {

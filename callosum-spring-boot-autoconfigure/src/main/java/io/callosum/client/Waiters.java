@@ -19,8 +19,8 @@ package io.callosum.client;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Acquires that wait, first come, first served; any of them leaves at once. Guarded by
- * the pool's lock.
+ * Acquires that wait, first come, first served. Any of them can be removed in constant
+ * time. Guarded by the pool's lock.
  */
 final class Waiters {
 

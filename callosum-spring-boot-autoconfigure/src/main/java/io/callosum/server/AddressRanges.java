@@ -30,9 +30,9 @@ import io.netty.util.NetUtil;
 import org.springframework.util.Assert;
 
 /**
- * IP addresses, and ranges of them in CIDR notation. Immutable. Of two ranges, one
- * contains the other or they have nothing in common, so that a lookup compares an address
- * with a single range, however many there are.
+ * IP addresses, and ranges of them in CIDR notation. Immutable. Two ranges are either
+ * nested or disjoint, so a lookup compares an address with a single range, no matter how
+ * many there are.
  */
 final class AddressRanges {
 
@@ -51,7 +51,7 @@ final class AddressRanges {
 	 */
 	AddressRanges(Collection<String> addresses) {
 		this.size = addresses.size();
-		// The larger first, so that what they contain is left out
+		// Larger ranges first, so that ranges that they contain are skipped
 		addresses.stream()
 			.map(Range::parse)
 			.sorted(Comparator.comparingInt(Range::prefix))

@@ -17,8 +17,8 @@
 package io.callosum.server;
 
 /**
- * Handles the bytes of each connection after the slot line by code that may block, one
- * thread per connection. Used instead of a {@link ConnectionHandler}.
+ * Handles the bytes of each connection after the slot line, with code that may block and
+ * one thread per connection. Used instead of a {@link ConnectionHandler}.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -38,13 +38,13 @@ public interface BlockingConnectionHandler {
 	 * {@link ServerErrorEvent} is published, unless the cause is that the peer is gone.
 	 * <li>When the peer leaves first, everything that it has sent can still be read, and
 	 * then the stream ends (or fails, if the peer has reset the connection). What is
-	 * written is dropped. After the {@linkplain CallosumServer.Builder#completionTimeout
-	 * completion timeout} without a read of further bytes, writes fail. The time that
-	 * this method waits for a thread does not count.
+	 * written is dropped. Once no further bytes have been read for the
+	 * {@linkplain CallosumServer.Builder#completionTimeout completion timeout}, writes
+	 * fail. The time that is spent waiting for a thread does not count.
 	 * </ul>
 	 * The thread is never interrupted because a connection has ended.
 	 * @param connection the connection
-	 * @throws Exception if the connection is to be closed at once
+	 * @throws Exception to close the connection at once
 	 * @see CallosumConnection#inputStream()
 	 * @see CallosumConnection#outputStream()
 	 */

@@ -49,8 +49,8 @@ final class BlockingHandler {
 	/**
 	 * Create a new instance.
 	 * @param handler the handler
-	 * @param executor runs the handler, or {@code null} for a thread per connection,
-	 * which is a virtual one where there are some
+	 * @param executor the executor that runs the handler, or {@code null} for a thread
+	 * per connection, which is a virtual thread if the JVM has them
 	 */
 	BlockingHandler(BlockingConnectionHandler handler, @Nullable Executor executor) {
 		this.handler = handler;
@@ -59,7 +59,7 @@ final class BlockingHandler {
 	}
 
 	/**
-	 * Log what makes further connections wait. Any thread.
+	 * Log a rejection, which makes further connections wait. Any thread.
 	 */
 	private void logRejected(Throwable cause, int waiting) {
 		this.rejectedLog.log("The executor rejected a blocking handler (" + cause.getClass().getName()

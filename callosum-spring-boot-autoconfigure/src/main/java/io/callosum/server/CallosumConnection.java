@@ -39,8 +39,8 @@ import reactor.netty.NettyOutbound;
 public interface CallosumConnection {
 
 	/**
-	 * Return the id of the connection, which is unique in the life of the server. It
-	 * consists of letters, digits and hyphens, and is safe to log.
+	 * Return the id of the connection, which is unique during the lifetime of the server.
+	 * It consists of letters, digits and hyphens, and is safe to log.
 	 * @return the id
 	 */
 	String id();
@@ -52,7 +52,7 @@ public interface CallosumConnection {
 	int slot();
 
 	/**
-	 * Return the number that the client was sent as its slot. It differs from
+	 * Return the number that was sent to the client as its slot. It differs from
 	 * {@link #slot()} if the server has a weight other than 1 or is warming up.
 	 * @return the number, 0 or more
 	 * @see CallosumServer.Builder#weight(double)
@@ -120,7 +120,7 @@ public interface CallosumConnection {
 	 * Bytes that are not claimed are read and discarded.
 	 * @return the inbound side of the connection
 	 * @throws IllegalStateException if the bytes are already claimed or cannot be claimed
-	 * here and now
+	 * at this point
 	 */
 	NettyInbound inbound();
 
@@ -128,30 +128,31 @@ public interface CallosumConnection {
 	 * Return the outbound side of the connection. Everything that is sent follows the
 	 * slot line. Applications should let the client speak first: some clients reject a
 	 * slot line that arrives together with other bytes. After the peer has left, writes
-	 * are dropped while the {@link ConnectionHandler} still works on what the peer sent,
-	 * and fail after that.
+	 * are dropped while the {@link ConnectionHandler} is still processing what the peer
+	 * sent, and fail after that.
 	 * @return the outbound side of the connection
 	 * @throws IllegalStateException if the slot line has not been written yet
 	 */
 	NettyOutbound outbound();
 
 	/**
-	 * Claim the bytes that the peer sends as {@link #inbound()} does, for code that
+	 * Claim the bytes that the peer sends, like {@link #inbound()}, but for code that
 	 * blocks. The stream ends when the peer closes the connection or the server drains.
-	 * It must not be read on an event loop.
+	 * The stream must not be read on an event loop.
 	 * @return the bytes as a stream, not thread-safe
 	 * @throws IllegalStateException if the bytes are already claimed or cannot be claimed
-	 * here and now
+	 * at this point
 	 */
 	default InputStream inputStream() {
 		throw new UnsupportedOperationException();
 	}
 
 	/**
-	 * Return the outbound side of the connection for code that blocks. Bytes are sent at
-	 * once; a write blocks while the peer does not keep up. A write that fails after it
-	 * has returned makes the next one fail. It must not be used on an event loop.
-	 * @return a stream
+	 * Return the outbound side of the connection as a stream, for code that blocks. Bytes
+	 * are sent at once; a write blocks while the peer does not keep up. A write that
+	 * fails after it has returned makes the next one fail. The stream must not be used on
+	 * an event loop.
+	 * @return the stream
 	 * @throws IllegalStateException if the slot line has not been written yet
 	 */
 	default OutputStream outputStream() {
@@ -160,8 +161,8 @@ public interface CallosumConnection {
 
 	/**
 	 * Return a {@link Mono} that completes when the server begins to stop, on the event
-	 * loop of the connection. It completes at once if the server is stopping already, and
-	 * never if the connection ends before.
+	 * loop of the connection. It completes at once if the server is already stopping, and
+	 * never completes if the connection ends first.
 	 * @return a {@link Mono} that completes without an error
 	 */
 	default Mono<Void> draining() {
@@ -170,7 +171,7 @@ public interface CallosumConnection {
 
 	/**
 	 * Return a {@link Mono} that completes when the connection is closed. It is not
-	 * ordered with the server's events.
+	 * ordered with respect to the server's events.
 	 * @return a {@link Mono} that completes without an error
 	 */
 	Mono<Void> onClose();

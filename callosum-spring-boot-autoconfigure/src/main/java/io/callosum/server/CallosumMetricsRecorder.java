@@ -20,7 +20,7 @@ import java.time.Duration;
 
 /**
  * Records the metrics of a {@link CallosumServer}. Each accepted connection is either
- * refused or assigned a slot, once.
+ * refused or assigned a slot, exactly once.
  * <p>
  * Methods are called on event loops, by several threads at once, and must not block.
  *
@@ -55,8 +55,8 @@ public interface CallosumMetricsRecorder {
 	}
 
 	/**
-	 * A slot request has been answered. Its connection may have gone. Some are never
-	 * answered.
+	 * A slot request has been answered. Its connection may already be gone. Some slot
+	 * requests are never answered.
 	 */
 	default void slotRequestAnswered() {
 	}
@@ -84,7 +84,7 @@ public interface CallosumMetricsRecorder {
 	/**
 	 * A slot is free again.
 	 * @param sinceAccepted the time since the connection was accepted
-	 * @param reason who or what ended it
+	 * @param reason what ended the connection
 	 */
 	default void slotFreed(Duration sinceAccepted, EndReason reason) {
 	}
@@ -97,7 +97,8 @@ public interface CallosumMetricsRecorder {
 	}
 
 	/**
-	 * Bytes were written. Called on an event loop for each write, the slot line included.
+	 * Bytes were written. Called on an event loop for each write, including the slot
+	 * line.
 	 * @param count the number of bytes, before encryption
 	 */
 	default void bytesSent(long count) {

@@ -60,14 +60,14 @@ public class CallosumServer {
 	private final Object lifecycleMonitor = new Object();
 
 	/**
-	 * The time from a start to the end of the stop, {@code null} between. Set under the
-	 * monitor. An object of its own, so that a spy, which copies the fields, is the same
-	 * server.
+	 * The current run, from a start to the end of the stop, or {@code null} if there is
+	 * none. Set under the monitor. Held in a reference object, so that a spy, which
+	 * copies the fields of the server, shares it.
 	 */
 	private final AtomicReference<@Nullable ServerRun> run = new AtomicReference<>();
 
 	/**
-	 * Not private, or there could be no proxy.
+	 * Not private, so that proxies can be created.
 	 */
 	CallosumServer(ServerSettings settings) {
 		this.settings = settings;
@@ -84,9 +84,9 @@ public class CallosumServer {
 	}
 
 	/**
-	 * Start the server, which is bound when this method returns. Has no effect if the
-	 * server is running. If it is stopping, this method waits for the stop and then
-	 * starts it again.
+	 * Start the server. When this method returns, the server is bound. Has no effect if
+	 * the server is running. If it is stopping, this method waits until it has stopped
+	 * and then starts it again.
 	 * @throws ServerBindException if the server cannot listen on its address
 	 * @throws IllegalStateException if called on an event loop, or by a listener while
 	 * the server is stopping; listeners of {@link ServerStoppedEvent} may call it
@@ -126,12 +126,12 @@ public class CallosumServer {
 	/**
 	 * Stop the server at once. Open connections are closed, and bytes that have not been
 	 * flushed are dropped. When this method returns, the port refuses connections, no
-	 * connection is open, and every event has been delivered. It waits for listeners for
-	 * at most ten seconds.
+	 * connection is open, and every event has been delivered. This method waits for
+	 * listeners at most ten seconds at each step of the stop.
 	 * <p>
 	 * If called on an event loop, or by a listener, allocator or handler, this method
-	 * only initiates the stop and returns. {@link ServerStoppedEvent} is published at the
-	 * end.
+	 * only initiates the stop and returns. {@link ServerStoppedEvent} is published when
+	 * the server has stopped.
 	 */
 	public void stop() {
 		stop(Duration.ZERO);
@@ -167,9 +167,8 @@ public class CallosumServer {
 	}
 
 	/**
-	 * Return whether the server is running, which is from when it is bound to when it has
-	 * stopped.
-	 * @return {@code true} if the server is running, even if it drains
+	 * Return whether the server is running: from when it is bound until it has stopped.
+	 * @return {@code true} if the server is running, even if it is draining
 	 */
 	public boolean isRunning() {
 		return address() != null;
@@ -187,7 +186,8 @@ public class CallosumServer {
 
 	/**
 	 * Return whether the server accepts connections. It does so while it is running,
-	 * unless it is stopping, or something else has closed its event loops or its channel.
+	 * unless it is stopping or its event loops or its channel have been closed by
+	 * something else.
 	 * @return {@code true} if new connections are accepted
 	 */
 	public boolean isListening() {
@@ -227,9 +227,9 @@ public class CallosumServer {
 
 	/**
 	 * Return how long a task has to wait for an event loop of this server: the longest
-	 * wait of all loops, as measured when this method was last called. Less than a
-	 * millisecond is usual. More means that code on an event loop takes long, and that
-	 * connections have to wait. Does not block.
+	 * wait of all loops, as measured by the previous call of this method. Less than a
+	 * millisecond is normal. More means that code holds an event loop for too long and
+	 * delays connections. This method does not block.
 	 * @return the lag, 0 at the first call after a start and while the server is stopped
 	 */
 	public Duration eventLoopLag() {
@@ -287,8 +287,8 @@ public class CallosumServer {
 	}
 
 	/**
-	 * Builder for a {@link CallosumServer}. A builder may be used several times, without
-	 * an effect on servers that it has already built. Not thread-safe.
+	 * Builder for a {@link CallosumServer}. A builder may be used several times; later
+	 * changes do not affect servers that it has already built. Not thread-safe.
 	 */
 	public static final class Builder extends ServerLimitsBuilder {
 
@@ -327,7 +327,7 @@ public class CallosumServer {
 
 		/**
 		 * Set the maximum number of connections that wait to be accepted. The operating
-		 * system may impose a lower limit, on Linux {@code net.core.somaxconn}.
+		 * system may impose a lower limit, such as {@code net.core.somaxconn} on Linux.
 		 * @param backlog the number, 1 or more; the default is 4096
 		 * @return this builder
 		 */
@@ -377,10 +377,10 @@ public class CallosumServer {
 		}
 
 		/**
-		 * Set how many connections the server draws, relative to other servers: a server
-		 * with weight 2 settles at twice as many as one with weight 1. The server sends
-		 * each client its slot divided by the weight, rounded down, so clients need no
-		 * configuration.
+		 * Set how many connections the server attracts, relative to other servers: a
+		 * server with weight 2 settles at twice as many as one with weight 1. The server
+		 * sends each client its slot divided by the weight, rounded down, so clients need
+		 * no configuration.
 		 * @param weight the weight, more than 0; the default is 1
 		 * @return this builder
 		 * @see CallosumConnection#announcedSlot()
@@ -392,9 +392,9 @@ public class CallosumServer {
 		}
 
 		/**
-		 * Set how long the server warms up after each start. Meanwhile, its weight grows
-		 * evenly from a tenth to its full value, so that a cold JVM receives its share of
-		 * the connections gradually.
+		 * Set how long the server warms up after each start. During this time, its weight
+		 * grows linearly from a tenth to its full value, so that a cold JVM receives its
+		 * share of the connections gradually.
 		 * @param warmUp the time, more than 0, or {@code null} for no warm-up, which is
 		 * the default
 		 * @return this builder
@@ -451,7 +451,7 @@ public class CallosumServer {
 		}
 
 		/**
-		 * Set the handler of the bytes of each connection.
+		 * Set the handler that processes the bytes of each connection.
 		 * @param connectionHandler the handler, or {@code null} for none, which is the
 		 * default
 		 * @return this builder
@@ -462,13 +462,13 @@ public class CallosumServer {
 		}
 
 		/**
-		 * Set a handler of the bytes of each connection that may block. There can be this
-		 * or a {@link ConnectionHandler}.
+		 * Set a handler that processes the bytes of each connection and may block. Use
+		 * either this or a {@link ConnectionHandler}, but not both.
 		 * @param handler the handler, or {@code null} for none, which is the default
-		 * @param executor runs the handler, which keeps its thread as long as the
-		 * connection is open, or {@code null} for a thread per connection: a virtual one
-		 * on Java 21 and later. Handlers that the executor rejects run one after another
-		 * on a single thread of the server
+		 * @param executor the executor that runs the handler, which occupies a thread for
+		 * as long as the connection is open, or {@code null} for a thread per connection:
+		 * a virtual thread on Java 21 and later. Handlers that the executor rejects run
+		 * one after another on a single thread of the server
 		 * @return this builder
 		 */
 		public Builder blockingConnectionHandler(@Nullable BlockingConnectionHandler handler,
@@ -516,7 +516,7 @@ public class CallosumServer {
 		}
 
 		/**
-		 * Build a server, without starting it.
+		 * Build a server without starting it.
 		 * @return a new server
 		 */
 		public CallosumServer build() {

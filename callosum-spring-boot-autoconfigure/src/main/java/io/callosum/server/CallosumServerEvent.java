@@ -23,7 +23,7 @@ import org.springframework.context.ApplicationEvent;
 /**
  * Base class of the events of a {@link CallosumServer}, which is their source. The events
  * of a connection are published on its event loop, where listeners must not block, unless
- * the server has an executor for its listeners.
+ * the server has a listener executor.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -31,9 +31,10 @@ import io.callosum.transport.Channels;
 import io.callosum.transport.Disconnects;
 
 /**
- * The time after a peer has left in which the owner of the bytes may complete its work:
- * it is given the rest of what the peer has sent, and what it writes is dropped. It ends
- * when the handler does, or some time after the last byte was delivered.
+ * The time after a peer has left during which the owner of the bytes may complete its
+ * work. The owner receives the rest of what the peer has sent, and what it writes is
+ * dropped. The completion ends when the handler does, or some time after the last byte
+ * was delivered.
  */
 final class Completion {
 
@@ -58,11 +59,12 @@ final class Completion {
 	/**
 	 * Create a new instance. Event loop, or after it.
 	 * @param channel the channel, which is closed
-	 * @param timeout how long the owner may take once it has been given everything
-	 * @param delivering whether the owner of the bytes is still receiving, asked on the
-	 * event loop, or after it
-	 * @param timedOut called on the event loop when that is over; {@code null} where
-	 * nobody waits for the owner, and it is enough to end the writes that are dropped
+	 * @param timeout how long the owner may take after everything has been delivered to
+	 * it
+	 * @param delivering returns whether the owner of the bytes is still receiving; called
+	 * on the event loop, or after it
+	 * @param timedOut called on the event loop when the timeout expires, or {@code null}
+	 * if nothing waits for the owner and it is enough to end the writes that are dropped
 	 */
 	Completion(Channel channel, Duration timeout, BooleanSupplier delivering, @Nullable Runnable timedOut) {
 		assert Channels.isOnLoopOrAfter(channel);
@@ -73,8 +75,8 @@ final class Completion {
 	}
 
 	/**
-	 * Measure the time from now on, unless it is over. If the owner still receives bytes
-	 * at the end, it is measured anew. Event loop, or after it.
+	 * Start the timeout anew, unless the completion is over. If the owner is still
+	 * receiving bytes when the timeout expires, it starts again. Event loop, or after it.
 	 */
 	void startTimer() {
 		assert Channels.isOnLoopOrAfter(this.channel);
@@ -106,7 +108,7 @@ final class Completion {
 	}
 
 	/**
-	 * Nobody works any more on what the peer has sent. Any thread.
+	 * End the completion: what the peer has sent is no longer processed. Any thread.
 	 */
 	void end() {
 		this.isOver = true;
@@ -119,7 +121,7 @@ final class Completion {
 	}
 
 	/**
-	 * A write is dropped. Where nobody waits for the owner, the time of that is limited
+	 * A write is dropped. If nothing waits for the owner, the time for this is limited
 	 * too. Any thread.
 	 */
 	void writeDropped() {
@@ -146,10 +148,10 @@ final class Completion {
 	}
 
 	/**
-	 * Go on with writes that are dropped, but not at once: writes without an end would
-	 * hold the event loop for ever.
+	 * Continue with writes that are dropped, but not at once: an endless series of writes
+	 * would hold the event loop forever.
 	 * @param channel the channel
-	 * @param task what goes on
+	 * @param task continues with the writes
 	 * @param ended called instead if the event loop has ended
 	 */
 	static void pause(Channel channel, Runnable task, Runnable ended) {
@@ -162,16 +164,16 @@ final class Completion {
 	}
 
 	/**
-	 * Return whether blocking writes are dropped, which only a handler may expect: of
-	 * other threads nobody knows whether they ever end.
+	 * Return whether blocking writes are dropped. Only those of a handler are: it is
+	 * unknown whether other threads ever end.
 	 */
 	boolean dropsBlockingWrites() {
 		return !this.isOver && this.timedOut != null;
 	}
 
 	/**
-	 * Run a task at the end, at once if that has come.
-	 * @return disposes of the task
+	 * Run a task at the end of the completion, or at once if it has already ended.
+	 * @return cancels the task when it is disposed
 	 */
 	Disposable whenOver(Runnable task) {
 		Disposable subscription = this.over.asMono().subscribe((nothing) -> {

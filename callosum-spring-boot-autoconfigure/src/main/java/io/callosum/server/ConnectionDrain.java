@@ -46,7 +46,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 	private final long quietNanos;
 
 	/**
-	 * How many writes have not left yet.
+	 * The number of writes that have not completed yet.
 	 */
 	private int writing;
 
@@ -68,7 +68,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 			return;
 		}
 		if (isDiscarded()) {
-			// No byte of its peer would be lost, and the peer must not delay the stop
+			// The bytes of the peer are discarded anyway, and it must not delay the stop
 			this.drained.flushAndClose();
 			return;
 		}
@@ -96,7 +96,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 	@Override
 	public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
 		this.writing++;
-		// Not all promises take listeners
+		// Not all promises accept listeners
 		ChannelPromise left = ctx.newPromise();
 		left.addListener((write) -> {
 			this.writing--;
@@ -114,9 +114,10 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 	}
 
 	/**
-	 * Not at once: the owner may be in the middle of receiving. And the event loop looks
-	 * at its channels before a task that is scheduled, so that what has arrived by now is
-	 * read, and not taken for something that comes later.
+	 * Decide in a scheduled task, because the owner may be in the middle of receiving.
+	 * The event loop also polls its channels before it runs a scheduled task, so that
+	 * what has arrived by now is read first, and is not mistaken for something that
+	 * arrives later.
 	 */
 	private void decideLater() {
 		this.channel.eventLoop().schedule(this::allHasLeft, 0, TimeUnit.NANOSECONDS);
@@ -147,7 +148,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 			inboundCompleted(connection);
 		}
 		else {
-			// The handler may still claim its bytes, and wait for their end then
+			// The handler may still claim its bytes, and would then wait for their end
 			schedule(this::quietPeriodOver);
 		}
 	}
@@ -166,8 +167,8 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 	}
 
 	/**
-	 * Another quiet period has passed for listeners, which have no way to say that they
-	 * are done with the bytes.
+	 * Another quiet period has passed for listeners, which have no way to signal that
+	 * they are done with the bytes.
 	 */
 	private void drainFurther(LeasedConnection connection) {
 		assert Channels.isOnLoopOrAfter(this.channel);
@@ -183,7 +184,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 	}
 
 	/**
-	 * A connection that is drained.
+	 * A connection that is being drained.
 	 */
 	interface Drained extends LeasedConnection.Owner {
 
@@ -199,7 +200,7 @@ final class ConnectionDrain extends ChannelOutboundHandlerAdapter {
 		boolean isHandled();
 
 		/**
-		 * Close the connection when what has been written has left.
+		 * Close the connection when everything written has been flushed.
 		 */
 		void flushAndClose();
 

@@ -47,7 +47,7 @@ public interface ConnectionHandler {
 	 * last delivery. Then the subscription is cancelled.
 	 * <li>When the server closes the connection first, or the peer leaves while the
 	 * handler has not claimed the bytes yet, the subscription is cancelled at once. A
-	 * handler that is called after the peer has left may claim them while it is called.
+	 * handler that is called after the peer has left may claim them during the call.
 	 * </ul>
 	 * @param connection the connection
 	 * @return a publisher whose completion ends the connection

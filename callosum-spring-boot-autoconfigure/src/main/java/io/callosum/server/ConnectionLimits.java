@@ -33,16 +33,17 @@ import org.jspecify.annotations.Nullable;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * Who may connect, and how many at a time. A connection counts from when it was admitted
- * until it is released, one that was refused never does.
+ * Limits which peers may connect, and how many at a time. A connection counts from when
+ * it is admitted until it is released. A connection that is refused never counts.
  */
 final class ConnectionLimits {
 
 	private static final Log logger = LogFactory.getLog(ConnectionLimits.class);
 
 	/**
-	 * The network part of an IPv6 address. Every customer of a provider has a network of
-	 * at least this size, and so any number of addresses.
+	 * The length of the network part of an IPv6 address, in bytes. Every customer of a
+	 * provider has at least one network of this size, and therefore any number of
+	 * addresses.
 	 */
 	private static final int IPV6_NETWORK_BYTES = 8;
 
@@ -57,7 +58,7 @@ final class ConnectionLimits {
 	private final AtomicInteger connections = new AtomicInteger();
 
 	/**
-	 * How many slot requests have no answer yet, those of peers that have left included.
+	 * The number of unanswered slot requests, including those of peers that have left.
 	 */
 	private final AtomicInteger pendingSlotRequests = new AtomicInteger();
 
@@ -110,8 +111,8 @@ final class ConnectionLimits {
 	}
 
 	/**
-	 * Admit a slot request, which counts until it is answered. With TLS, there may have
-	 * been room for it when its connection was admitted, and not any more.
+	 * Admit a slot request, which counts until it is answered. With TLS, the limit may
+	 * have been reached since its connection was admitted.
 	 * @return {@code false} if its connection is refused
 	 */
 	boolean admitSlotRequest() {
@@ -129,15 +130,15 @@ final class ConnectionLimits {
 	}
 
 	/**
-	 * A slot request that was admitted is answered.
+	 * A slot request that was admitted has been answered.
 	 */
 	void slotRequestAnswered() {
 		this.pendingSlotRequests.decrementAndGet();
 	}
 
 	/**
-	 * Count one more, unless that is one too many: not even for a moment, in which
-	 * another could be refused for it.
+	 * Increment a counter, unless it has reached its maximum. The counter never exceeds
+	 * the maximum, not even for a moment, as another connection could then be refused.
 	 */
 	private static boolean tryCount(AtomicInteger counter, int max) {
 		int count;
@@ -166,8 +167,8 @@ final class ConnectionLimits {
 	}
 
 	/**
-	 * A connection that was admitted counts no more.
-	 * @param remoteAddress the address of its peer, the same as before
+	 * Stop counting a connection that was admitted.
+	 * @param remoteAddress the address of its peer, the same as when it was admitted
 	 */
 	void release(@Nullable SocketAddress remoteAddress) {
 		this.connections.decrementAndGet();
@@ -190,8 +191,8 @@ final class ConnectionLimits {
 	}
 
 	/**
-	 * Return the address that a connection counts for: that of its peer, or of its
-	 * network if that has IPv6.
+	 * Return the address that a connection counts for: that of its peer, or for IPv6 that
+	 * of the peer's network.
 	 */
 	private static @Nullable InetAddress countedAddress(@Nullable SocketAddress remoteAddress) {
 		InetAddress address = (remoteAddress instanceof InetSocketAddress socketAddress) ? socketAddress.getAddress()

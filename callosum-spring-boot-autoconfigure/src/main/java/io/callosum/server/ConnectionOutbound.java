@@ -38,10 +38,10 @@ import reactor.netty.NettyOutbound;
 import io.callosum.transport.ChannelOwner;
 
 /**
- * What the application sends. Reactor Netty cancels what feeds a write when the
- * connection closes. If the peer has closed it, that would lose what the peer has sent:
- * then writes go on, and what they write is dropped, as long as there is a
- * {@link Completion}.
+ * The outbound side of a connection, as the application sees it. Reactor Netty cancels
+ * the source of a write when the connection closes. If the peer has closed it, this would
+ * lose what the peer has sent. In that case, writes continue as long as there is a
+ * {@link Completion}, and what they write is dropped.
  */
 final class ConnectionOutbound implements NettyOutbound {
 
@@ -54,9 +54,9 @@ final class ConnectionOutbound implements NettyOutbound {
 	/**
 	 * Create a new instance.
 	 * @param owner the connection
-	 * @param connection returns what codecs are added to
-	 * @param completion returns what goes on when the peer has left, {@code null} before
-	 * that and where nothing does
+	 * @param connection returns the connection that codecs are added to
+	 * @param completion returns the completion once the peer has left, {@code null}
+	 * before that and if there is none
 	 */
 	ConnectionOutbound(ChannelOwner owner, Supplier<Connection> connection, Supplier<@Nullable Completion> completion) {
 		this.owner = owner;
@@ -118,7 +118,7 @@ final class ConnectionOutbound implements NettyOutbound {
 	}
 
 	/**
-	 * Let a write that fails because the peer has left complete instead.
+	 * Let a write complete that would otherwise fail because the peer has left.
 	 */
 	private Mono<Void> droppable(Mono<Void> write) {
 		return write.onErrorResume(Completion::mayFollow, (error) -> {

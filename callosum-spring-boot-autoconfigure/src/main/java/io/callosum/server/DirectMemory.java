@@ -34,8 +34,8 @@ final class DirectMemory {
 	}
 
 	/**
-	 * Log a warning if peers could use up the memory of the JVM, once in its life.
-	 * @param logger where to log it
+	 * Log a warning, once per JVM, if peers could use up its direct memory.
+	 * @param logger the logger to use
 	 * @param idleTimeout the idle timeout of the server, if it has one
 	 */
 	static void verifyLimit(Log logger, @Nullable Duration idleTimeout) {
@@ -49,9 +49,9 @@ final class DirectMemory {
 	}
 
 	/**
-	 * Return what is wrong with the limits, in bytes.
-	 * @param netty how much Netty allocates at most
-	 * @param jvm how much the JVM lets it allocate
+	 * Return a warning if the limits let peers use up the direct memory of the JVM.
+	 * @param netty how many bytes Netty allocates at most
+	 * @param jvm how many bytes the JVM lets it allocate
 	 * @param idleTimeout the idle timeout of the server, if it has one
 	 */
 	static @Nullable String warning(long netty, long jvm, @Nullable Duration idleTimeout) {

@@ -36,9 +36,9 @@ import reactor.util.context.Context;
 import io.callosum.transport.Channels;
 
 /**
- * A write of any number of messages by Reactor Netty, which cancels what feeds it when
- * the connection closes. If that would lose what the peer has sent, the messages are
- * dropped instead, as long as there is a {@link Completion}.
+ * A write of any number of messages by Reactor Netty, which cancels the source of the
+ * messages when the connection closes. If that would lose what the peer has sent, the
+ * messages are dropped instead, as long as there is a {@link Completion}.
  *
  * @param <T> the type of the messages
  */
@@ -90,8 +90,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 			.newUpdater(Messages.class, "ended");
 
 		/**
-		 * How many messages are dropped at a time, so that messages without an end cannot
-		 * hold the event loop.
+		 * The number of messages that are dropped at a time, so that an endless source
+		 * cannot hold the event loop.
 		 */
 		private static final int BATCH = 256;
 
@@ -108,7 +108,7 @@ final class DroppableWrite<T> extends Mono<Void> {
 		private volatile @Nullable Subscription upstream;
 
 		/**
-		 * Reactor Netty, {@code null} if it has not subscribed.
+		 * The subscriber of Reactor Netty, {@code null} if it has not subscribed.
 		 */
 		private volatile @Nullable Subscriber<? super T> writer;
 
@@ -126,7 +126,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		private @Nullable Throwable failure;
 
 		/**
-		 * How many messages of the batch are still to come. Used by {@link #onNext} only.
+		 * The number of messages of the batch that are still to come. Used by
+		 * {@link #onNext} only.
 		 */
 		private int left = BATCH;
 
@@ -156,8 +157,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		}
 
 		/**
-		 * Reactor Netty writes no more, because the connection is closed or the write is
-		 * cancelled.
+		 * Called when Reactor Netty stops writing, because the connection is closed or
+		 * the write is cancelled.
 		 */
 		@Override
 		public void cancel() {
@@ -169,7 +170,7 @@ final class DroppableWrite<T> extends Mono<Void> {
 			}
 		}
 
-		// From what feeds the write
+		// From the source of the messages
 
 		@Override
 		public void onSubscribe(Subscription upstream) {
@@ -234,8 +235,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		// Dropping
 
 		/**
-		 * Drop what comes from now on, if the peer has left.
-		 * @return whether that is so
+		 * Drop messages from now on, if the peer has left.
+		 * @return whether messages are dropped
 		 */
 		private boolean drop() {
 			if (this.dropping) {
@@ -254,8 +255,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		}
 
 		/**
-		 * Drop all messages, if the peer has left before Reactor Netty has subscribed.
-		 * @return whether that is so
+		 * Drop all messages, if the peer left before Reactor Netty subscribed.
+		 * @return whether messages are dropped
 		 */
 		private boolean dropAll() {
 			boolean dropping = drop();
@@ -270,7 +271,7 @@ final class DroppableWrite<T> extends Mono<Void> {
 		}
 
 		/**
-		 * Nobody works any more on what the peer has sent.
+		 * What the peer has sent is no longer processed.
 		 */
 		private void over() {
 			Operators.terminate(UPSTREAM, this);
@@ -289,7 +290,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 
 		private void writeFailed(Throwable error) {
 			if (this.writer == null && Completion.mayFollow(error)) {
-				// The connection has ended just now, and is known to have on its loop
+				// The connection has only just ended, which its event loop is sure to
+				// know
 				Channels.runOrAfter(this.channel, () -> {
 					if (!dropAll()) {
 						end(error);
@@ -326,8 +328,8 @@ final class DroppableWrite<T> extends Mono<Void> {
 		}
 
 		/**
-		 * Take the right to signal the end.
-		 * @return whether it has not been taken before
+		 * Claim the right to signal the end.
+		 * @return whether it had not been claimed before
 		 */
 		private boolean finish() {
 			if (!ENDED.compareAndSet(this, 0, 1)) {
@@ -381,7 +383,7 @@ final class DroppableWrite<T> extends Mono<Void> {
 
 		@Override
 		public void request(long n) {
-			// There is nothing but an end
+			// There are no elements, only an end
 		}
 
 		@Override

@@ -25,7 +25,7 @@ package io.callosum.server;
 public enum EndReason {
 
 	/**
-	 * The peer closed the connection, or its sending half.
+	 * The peer closed the connection, or its sending side.
 	 */
 	PEER_CLOSED,
 
@@ -72,12 +72,13 @@ public enum EndReason {
 	OUT_OF_MEMORY,
 
 	/**
-	 * No byte was transferred in either direction for the idle timeout.
+	 * No byte was transferred in either direction within the idle timeout.
 	 */
 	IDLE_TIMEOUT,
 
 	/**
-	 * Queued bytes made no progress for the write timeout, because the peer did not read.
+	 * Queued bytes made no progress within the write timeout, because the peer did not
+	 * read.
 	 */
 	WRITE_TIMEOUT,
 
@@ -87,7 +88,7 @@ public enum EndReason {
 	SERVER_STOPPED;
 
 	/**
-	 * Return whether the peer has left by itself.
+	 * Return whether it was the peer that ended the connection.
 	 */
 	boolean isOfPeer() {
 		return this == PEER_CLOSED || this == PEER_RESET;

@@ -33,7 +33,7 @@ import io.callosum.transport.Disconnects;
 import io.callosum.transport.ReadAheadHandler;
 
 /**
- * The channel of a connection, and who or what ends it. The first reason wins.
+ * The channel of a connection, and the reason for its end. The first reason wins.
  */
 abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 
@@ -43,7 +43,7 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	private final Channel channel;
 
 	/**
-	 * Who or what ended the connection, {@code null} while it lives.
+	 * What ended the connection, {@code null} while it is open.
 	 */
 	private volatile @Nullable EndReason reason;
 
@@ -82,8 +82,8 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	}
 
 	/**
-	 * Note what ends the connection. Any thread.
-	 * @return whether it is the first
+	 * Record what ends the connection. Any thread.
+	 * @return whether this is the first reason
 	 */
 	boolean endBecauseOf(EndReason reason) {
 		return REASON.compareAndSet(this, null, reason);
@@ -91,7 +91,7 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 
 	/**
 	 * Close the connection at once. Any thread.
-	 * @param reason why, if nothing else has ended it yet
+	 * @param reason the reason, if nothing else has ended it yet
 	 */
 	void close(EndReason reason) {
 		endBecauseOf(reason);
@@ -99,10 +99,10 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 	}
 
 	/**
-	 * End the connection in good order: flush, shut the output, discard what still comes
-	 * in for a while, close. Any thread.
-	 * @param reason why, unless something else has ended it already
-	 * @param linger returns how long to discard at most
+	 * End the connection in good order: flush, shut down the output, discard further
+	 * input for a while, close. Any thread.
+	 * @param reason the reason, unless something else has already ended it
+	 * @param linger returns how long to discard input at most
 	 */
 	void finish(EndReason reason, Supplier<Duration> linger) {
 		if (endBecauseOf(reason)) {
@@ -192,8 +192,8 @@ abstract class EndingChannel implements ChannelOwner, ChannelFutureListener {
 
 	@Override
 	public void peerClosed() {
-		// Reactor Netty would close too, but politely: wait for the peer to read, and log
-		// that it does not
+		// Reactor Netty would close it too, but gracefully: it would wait for the peer to
+		// read, and log that it does not
 		close(EndReason.PEER_CLOSED);
 	}
 

@@ -17,7 +17,7 @@
 package io.callosum.server;
 
 /**
- * What a server can report as an error. Each kind has a log rate of its own.
+ * The kinds of errors that a server reports. Each kind has a log rate of its own.
  */
 enum ErrorKind {
 
@@ -40,8 +40,8 @@ enum ErrorKind {
 	final String message;
 
 	/**
-	 * Whether code of the application fails, and not the peer or the system. Only then
-	 * does a stack trace say more than the message.
+	 * Whether application code fails, rather than the peer or the system. Only then is a
+	 * stack trace more useful than the message.
 	 */
 	final boolean isOfApplication;
 

@@ -25,14 +25,14 @@ import org.jspecify.annotations.Nullable;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * Logs errors, each kind once a minute at most. Errors of the application's own code are
- * told apart by their class and the place that they come from, so that a bug does not
- * hide another one.
+ * Logs errors, each kind at most once a minute. Errors of application code are
+ * distinguished by their class and origin, so that one bug does not hide another.
  */
 final class ErrorLog {
 
 	/**
-	 * How many bugs are told apart. Beyond that, those of a kind share a rate.
+	 * How many errors are distinguished. Beyond that, errors of the same kind share a
+	 * rate.
 	 */
 	private static final int MAX_SIZE = 100;
 
@@ -58,7 +58,7 @@ final class ErrorLog {
 
 	private static @Nullable StackTraceElement place(Throwable error) {
 		if (error instanceof VirtualMachineError) {
-			// Wherever the stack or the memory happened to end
+			// Its origin is wherever the stack or the memory happened to run out
 			return null;
 		}
 		StackTraceElement[] stackTrace = error.getStackTrace();

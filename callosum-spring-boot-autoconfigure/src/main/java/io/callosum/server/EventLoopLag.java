@@ -27,8 +27,9 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 /**
- * How long a task waits for an event loop. Each reading gives every loop a task, whose
- * wait the next reading returns. So it costs nothing while nobody reads it. Any thread.
+ * Measures how long a task waits for an event loop. Each reading submits a task to every
+ * loop, and the next reading returns how long they waited. There is no cost without
+ * readings. Any thread.
  */
 final class EventLoopLag {
 
@@ -41,7 +42,8 @@ final class EventLoopLag {
 	}
 
 	/**
-	 * Return the longest wait that the tasks of the last reading had, or have had so far.
+	 * Return the longest wait of the tasks of the last reading, so far if they still
+	 * wait.
 	 */
 	Duration read() {
 		long nanos = 0;
@@ -56,7 +58,7 @@ final class EventLoopLag {
 		private final EventExecutor loop;
 
 		/**
-		 * Since when the task has waited, 0 if there is none.
+		 * When the waiting task was submitted, 0 if there is none.
 		 */
 		private final AtomicLong since = new AtomicLong();
 

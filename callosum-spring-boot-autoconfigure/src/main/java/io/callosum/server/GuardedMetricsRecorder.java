@@ -25,8 +25,8 @@ import org.apache.commons.logging.LogFactory;
 import io.callosum.transport.ThrottledLog;
 
 /**
- * Keeps what a {@link CallosumMetricsRecorder} throws from the life of a connection, and
- * logs it.
+ * Catches and logs what a {@link CallosumMetricsRecorder} throws, so that connections are
+ * not affected.
  */
 final class GuardedMetricsRecorder implements CallosumMetricsRecorder {
 

@@ -29,7 +29,7 @@ import reactor.core.publisher.Operators;
 import io.callosum.transport.UserCode;
 
 /**
- * Calls the handler of a connection, and waits for its end. The first end counts:
+ * Calls the handler of a connection, and waits for its end. The first outcome counts:
  * completed, failed or cancelled. Any thread.
  */
 final class HandlerSubscriber implements CoreSubscriber<Void> {
@@ -77,8 +77,8 @@ final class HandlerSubscriber implements CoreSubscriber<Void> {
 	}
 
 	/**
-	 * Call a handler on a thread of its own, as soon as there is one. To cancel it
-	 * interrupts nobody: the streams of the connection end anyway.
+	 * Call a handler on a thread of its own, as soon as there is one. Cancellation does
+	 * not interrupt that thread: the streams of the connection end anyway.
 	 */
 	private void execute(BlockingHandler handler, LeasedConnection connection, UserCode userCode) {
 		Throwable error = userCode.call(() -> handler.execute(() -> call(handler, connection, userCode)));
@@ -130,7 +130,7 @@ final class HandlerSubscriber implements CoreSubscriber<Void> {
 	}
 
 	/**
-	 * Return whether the handler has ended, or is cancelled.
+	 * Return whether the handler has ended or been cancelled.
 	 */
 	boolean hasEnded() {
 		return this.ended.get();
@@ -138,7 +138,7 @@ final class HandlerSubscriber implements CoreSubscriber<Void> {
 
 	/**
 	 * Cancel the handler, unless it has ended.
-	 * @return what it threw, or {@code null}
+	 * @return what the cancellation threw, or {@code null}
 	 */
 	@Nullable Throwable cancel(UserCode userCode) {
 		Subscription subscription = this.subscription.getAndSet(Operators.cancelledSubscription());

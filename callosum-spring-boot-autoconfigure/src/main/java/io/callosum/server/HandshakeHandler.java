@@ -30,15 +30,15 @@ import org.jspecify.annotations.Nullable;
 import io.callosum.transport.ChannelOwner;
 
 /**
- * Comes before the TLS handler of a connection, and lets a peer have one handshake, when
- * it is its turn. The TLS of Java renegotiates in TLS 1.2 as often as a client asks, and
- * collects a first message of any length. Event loop.
+ * Precedes the TLS handler of a connection, and lets the peer perform one handshake, when
+ * its turn comes. With TLS 1.2, Java renegotiates as often as a client asks. It also
+ * buffers a first message of any length. Event loop.
  */
 final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 
 	/**
-	 * The longest first message of a client. Those of today's clients have less than
-	 * 2,000 bytes.
+	 * The maximum length of the first message of a client, in bytes. Today's clients send
+	 * fewer than 2,000.
 	 */
 	private static final int MAX_CLIENT_HELLO_LENGTH = 16 * 1024;
 
@@ -51,7 +51,7 @@ final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 	private final TlsRecords records = new TlsRecords();
 
 	/**
-	 * What waits for its turn, {@code null} if nothing does.
+	 * The bytes that wait for their turn, {@code null} if there are none.
 	 */
 	private @Nullable ByteBuf waiting;
 
@@ -117,7 +117,7 @@ final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 			readComplete(ctx);
 		}
 		else if (this.waiting.readableBytes() < MAX_CLIENT_HELLO_LENGTH) {
-			// A peer that leaves while it waits gives up its turn
+			// Keep reading: a peer that leaves while it waits gives up its turn
 			ctx.read();
 		}
 	}
@@ -126,7 +126,7 @@ final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 		ctx.fireChannelReadComplete();
 		SslHandler sslHandler = tls(ctx);
 		if (sslHandler != null && TLS_1_3.equals(sslHandler.engine().getSession().getProtocol()) && !ctx.isRemoved()) {
-			// It has no handshake but the first
+			// TLS 1.3 has no handshake after the first
 			ctx.pipeline().remove(this);
 		}
 	}
@@ -146,8 +146,8 @@ final class HandshakeHandler extends ChannelInboundHandlerAdapter {
 	}
 
 	/**
-	 * It is the turn of this handshake.
-	 * @return {@code false} if the peer has left, and nothing was computed
+	 * The turn of this handshake has come.
+	 * @return {@code false} if the peer has left and nothing was computed
 	 */
 	private boolean proceed() {
 		ByteBuf waiting = this.waiting;

@@ -27,10 +27,11 @@ import org.apache.commons.logging.Log;
 import org.apache.commons.logging.LogFactory;
 
 /**
- * The TLS handshakes of an event loop that wait for their turn. Each step of one takes
- * about a millisecond of the processor. One is computed at a time, and between two the
- * loop learns which peers have left: theirs are not computed, so that peers who connect
- * faster than handshakes can be computed do not keep others waiting. Event loop.
+ * The TLS handshakes of an event loop that wait for their turn. Each step of a handshake
+ * takes about a millisecond of CPU time. Steps are computed one at a time, and between
+ * two steps the loop learns which peers have left. Their steps are skipped, so that peers
+ * that connect faster than handshakes can be computed do not keep others waiting. Event
+ * loop.
  */
 final class HandshakeQueue {
 
@@ -47,8 +48,8 @@ final class HandshakeQueue {
 	}
 
 	/**
-	 * Let the next step of a handshake wait for its turn. A handshake that has begun is
-	 * before all that have not: otherwise, with many at once, none would be done in time.
+	 * Queue the next step of a handshake. Handshakes that have begun precede all that
+	 * have not: otherwise, with many at once, none would complete in time.
 	 * @param step computes the step, and returns {@code false} if the peer has left
 	 * @param begun whether a step of this handshake has been computed
 	 */
@@ -68,8 +69,8 @@ final class HandshakeQueue {
 			return;
 		}
 		try {
-			// The loop runs tasks that it is given until there are none, but looks at its
-			// channels before one that is scheduled
+			// The loop runs submitted tasks until none are left, but polls its channels
+			// before it runs a scheduled one
 			this.eventLoop.schedule(this::next, 0, TimeUnit.NANOSECONDS);
 			this.scheduled = true;
 		}

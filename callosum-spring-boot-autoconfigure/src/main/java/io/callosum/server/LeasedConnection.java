@@ -45,7 +45,7 @@ import io.callosum.transport.InboundRelay;
 import io.callosum.transport.ReadAheadHandler;
 
 /**
- * A {@link CallosumConnection} as the application sees it.
+ * The {@link CallosumConnection} that the application sees.
  */
 final class LeasedConnection implements CallosumConnection {
 
@@ -73,7 +73,7 @@ final class LeasedConnection implements CallosumConnection {
 	private volatile @Nullable Map<String, Object> attributes;
 
 	/**
-	 * What goes on when the peer has left, {@code null} before that.
+	 * Set when the peer has left, {@code null} before that.
 	 */
 	private volatile @Nullable Completion completion;
 
@@ -222,7 +222,7 @@ final class LeasedConnection implements CallosumConnection {
 
 	/**
 	 * The listeners of the {@link ConnectionEvent} are about to be called.
-	 * @param mayClaim whether the bytes are theirs
+	 * @param mayClaim whether they may claim the bytes
 	 */
 	void beginListeners(boolean mayClaim) {
 		this.claim = mayClaim ? Claim.BY_LISTENER : Claim.HANDLER_LATER;
@@ -230,7 +230,7 @@ final class LeasedConnection implements CallosumConnection {
 
 	/**
 	 * The listeners have returned.
-	 * @return whether the bytes are still to be had
+	 * @return whether the bytes are still unclaimed
 	 */
 	boolean endListeners() {
 		if (CLAIM.compareAndSet(this, Claim.BY_LISTENER, Claim.TOO_LATE)) {
@@ -258,8 +258,9 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * Complete what the peer sends. Event loop, or after it.
-	 * @return whether that is done; not if the bytes are not claimed, or only just now
+	 * Complete the inbound side. Event loop, or after it.
+	 * @return whether that is done, which it is not if the bytes are unclaimed or have
+	 * only just been claimed
 	 */
 	boolean completeInbound() {
 		InboundRelay relay = this.relay;
@@ -268,8 +269,10 @@ final class LeasedConnection implements CallosumConnection {
 
 	/**
 	 * The peer has left. Event loop, or after it.
-	 * @param timeout how long the owner of the bytes may take once it has all of them
-	 * @param timedOut called when that is over, {@code null} if nobody waits for it
+	 * @param timeout how long the owner of the bytes may take once it has received all of
+	 * them
+	 * @param timedOut called when the timeout expires, or {@code null} if nothing waits
+	 * for the owner
 	 */
 	void peerHasLeft(Duration timeout, @Nullable Runnable timedOut) {
 		if (this.completion == null) {
@@ -281,7 +284,7 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * The owner of the bytes has been given all of them. Event loop, or after it.
+	 * All bytes have been delivered to their owner. Event loop, or after it.
 	 */
 	void inboundDelivered() {
 		Completion completion = this.completion;
@@ -291,7 +294,7 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * Return whether the owner of the bytes is still to receive some, which it is also
+	 * Return whether the owner of the bytes is still to receive some. This is also so
 	 * while it waits for a thread.
 	 */
 	private boolean isDelivering() {
@@ -326,7 +329,7 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * Who may claim the bytes, or why nobody may.
+	 * Whether the bytes may be claimed, and if not, why.
 	 */
 	private enum Claim {
 
@@ -358,7 +361,7 @@ final class LeasedConnection implements CallosumConnection {
 	}
 
 	/**
-	 * The life that the connection has.
+	 * The connection as the server sees it.
 	 */
 	interface Owner extends ChannelOwner {
 

@@ -27,8 +27,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>
  * The cost of a call hardly depends on the number of slots. A slot takes one bit of
  * memory, so a million slots take about 130 KiB. Memory grows by doubling and never
- * shrinks. A call that does not grow it, wait for another thread or fail allocates no
- * objects.
+ * shrinks. A call allocates objects only if it grows the memory, waits for another thread
+ * or fails.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -38,13 +38,11 @@ public class LowestSlotAllocator implements SlotAllocator {
 	private static final long FULL = -1L;
 
 	// The bit of a slot and the summaries above it must change in one step, or a slot
-	// that
-	// is not the lowest could be assigned. Without a lock, every operation would have to
-	// write a version: as contended as a lock, with retries, and hard to get right. This
-	// lock is held for a few reads and writes of longs only. Not a monitor: measured,
-	// that
-	// is slower uncontended and several times slower contended, and before Java 24 a
-	// virtual thread that waits for one pins its carrier.
+	// that is not the lowest could be assigned. Without a lock, every operation would
+	// have to write a version: as contended as a lock, with retries, and hard to get
+	// right. This lock is held only for a few reads and writes of longs. A monitor proved
+	// slower without contention and several times slower with it, and before Java 24 a
+	// virtual thread that waits for a monitor pins its carrier.
 	private final Lock lock = new ReentrantLock();
 
 	private final int maxSlots;
@@ -57,15 +55,15 @@ public class LowestSlotAllocator implements SlotAllocator {
 	private long[][] levels = { new long[1] };
 
 	/**
-	 * A free slot that is lower than every free one of the tree, where it is still marked
-	 * as in use, or -1. If connections come as others go, as in most servers, the next
-	 * one takes it, and the tree is neither written nor searched.
+	 * A free slot that is lower than every free slot of the tree, or -1. The tree still
+	 * marks it as in use. If connections come as others go, as on most servers, the next
+	 * connection takes it, and the tree is neither written nor searched.
 	 */
 	private int spare = -1;
 
 	/**
-	 * No slot below this one is free in the tree, so one that is released may become the
-	 * spare. A lower value would still be correct, only slower.
+	 * No slot below this one is free in the tree, so a lower one that is released may
+	 * become the spare. A lower value would still be correct, only slower.
 	 */
 	private int bound;
 

@@ -38,13 +38,13 @@ import io.callosum.transport.ThrottledLog;
 import io.callosum.transport.TimeoutHandler;
 
 /**
- * The connections of a server, from its start to its end, of which anything is left: an
+ * The connections of a server, from its start to its end, that are not over: each has an
  * open channel, a slot, or an answer that is being handled. Any thread.
  */
 final class OpenConnections {
 
 	/**
-	 * How long what a peer still sends is discarded once its answer is complete: closing
+	 * How long further input of a peer is discarded once its answer is complete. Closing
 	 * a socket with unread bytes resets it, and the peer may lose the answer.
 	 */
 	private static final Duration LINGER = Duration.ofSeconds(1);
@@ -69,7 +69,7 @@ final class OpenConnections {
 	private final ReadAheadBudget readAheadBudget;
 
 	/**
-	 * Those whose TLS handshake is going on are here too.
+	 * Includes those whose TLS handshake is in progress.
 	 */
 	private final Set<ServerConnection> open = ConcurrentHashMap.newKeySet();
 
@@ -79,23 +79,24 @@ final class OpenConnections {
 
 	/**
 	 * Completed when the server begins to stop, for connections that asked for it. Not a
-	 * field of the connection: most never do.
+	 * field of the connection, because most never ask.
 	 */
 	private final Map<ServerConnection, Sinks.Empty<Void>> draining = new ConcurrentHashMap<>();
 
 	private volatile boolean stopping;
 
 	/**
-	 * How far a stop is. From {@link Phase#DRAINING} on, channels that are registered are
-	 * closed: those that were accepted before the stop, and had to wait for their event
-	 * loop.
+	 * The progress of a stop. From {@link Phase#DRAINING} on, channels are closed when
+	 * they are registered: they were accepted before the stop, but had to wait for their
+	 * event loop.
 	 */
 	private volatile Phase phase = Phase.OPEN;
 
 	/**
 	 * Create a new instance.
 	 * @param server the server
-	 * @param emptied called when nothing is left of any connection while the server stops
+	 * @param emptied called while the server is stopping, when nothing is left of any
+	 * connection
 	 */
 	OpenConnections(CallosumServer server, Runnable emptied) {
 		this.server = server;
@@ -123,7 +124,7 @@ final class OpenConnections {
 	}
 
 	/**
-	 * Take a new channel, before anything has happened on it. Its event loop.
+	 * Take over a new channel, before anything has happened on it. Its event loop.
 	 */
 	void accepted(Channel channel) {
 		this.settings.metricsRecorder.accepted();
@@ -144,8 +145,7 @@ final class OpenConnections {
 		channel.closeFuture().addListener(connection);
 		// Before the bridge, and with the prefix of Reactor Netty's own handlers:
 		// addHandlerFirst() adds codecs after all handlers with that prefix. Before this
-		// one,
-		// they would not receive what was read ahead
+		// handler, they would not receive what was read ahead
 		channel.pipeline()
 			.addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.LEFT + "callosum", connection.readAhead());
 		if (channel.config().getRecvByteBufAllocator() == ReceiveBuffers.DEFAULT) {
@@ -168,7 +168,7 @@ final class OpenConnections {
 	}
 
 	/**
-	 * An answer has come for a connection, which may have left already.
+	 * An answer has arrived for a connection, which may already be gone.
 	 */
 	void answering(ServerConnection connection) {
 		this.open.add(connection);
@@ -184,7 +184,7 @@ final class OpenConnections {
 		this.open.remove(connection);
 		this.draining.remove(connection);
 		if (connection.isAnswering()) {
-			// The answer has come meanwhile, on another thread
+			// The answer has arrived in the meantime, on another thread
 			this.open.add(connection);
 		}
 		else if (this.stopping && this.open.isEmpty()) {
@@ -210,7 +210,7 @@ final class OpenConnections {
 	}
 
 	/**
-	 * A stop was asked for.
+	 * A stop has been requested.
 	 */
 	void stopping() {
 		this.stopping = true;
@@ -221,14 +221,15 @@ final class OpenConnections {
 	}
 
 	/**
-	 * Return whether a stop has come to where it waits for nobody.
+	 * Return whether a stop has reached the point where it no longer waits for peers or
+	 * handlers.
 	 */
 	boolean isClosing() {
 		return this.phase == Phase.CLOSING || this.phase == Phase.CLOSED;
 	}
 
 	/**
-	 * A handler is about to be cancelled that works on although its peer has left.
+	 * A handler that continues although its peer has left is about to be cancelled.
 	 */
 	void completionTimedOut(ServerConnection connection) {
 		this.completionLog.log("The handler of connection " + connection.id() + " has not completed within "
@@ -238,7 +239,7 @@ final class OpenConnections {
 
 	/**
 	 * Return a {@link Mono} that completes on the event loop of a connection when the
-	 * server begins to stop, at once if it has begun.
+	 * server begins to stop, or at once if it has already begun.
 	 */
 	Mono<Void> draining(ServerConnection connection) {
 		if (this.stopping || !this.open.contains(connection)) {
@@ -263,11 +264,11 @@ final class OpenConnections {
 	}
 
 	/**
-	 * Go on with a stop, as far as that goes without waiting: connections drain while
-	 * there is time for it, are closed then, and have to be over. Called by the thread
-	 * that stops the server.
+	 * Advance a stop, as far as possible without waiting: connections drain while there
+	 * is time, are then closed, and then have to end. Called by the thread that stops the
+	 * server.
 	 * @param drain whether there is time to drain
-	 * @return how far the stop is
+	 * @return the phase that the stop has reached
 	 */
 	Phase progressStop(boolean drain) {
 		if (this.phase == Phase.OPEN) {
@@ -289,12 +290,12 @@ final class OpenConnections {
 	}
 
 	/**
-	 * How far a stop is.
+	 * The progress of a stop.
 	 */
 	enum Phase {
 
 		/**
-		 * Connections are accepted, and their life goes on.
+		 * Connections are accepted and served.
 		 */
 		OPEN,
 
@@ -304,7 +305,7 @@ final class OpenConnections {
 		DRAINING,
 
 		/**
-		 * All connections are closed, and end.
+		 * All connections are closed and are ending.
 		 */
 		CLOSING,
 

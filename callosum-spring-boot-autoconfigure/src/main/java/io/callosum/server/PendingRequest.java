@@ -38,13 +38,13 @@ import io.callosum.transport.Channels;
 import io.callosum.transport.UserCode;
 
 /**
- * Asks for the slot of a connection until the slot is held, or the connection is refused
- * or given up. After that it only waits for the answer, if that has not come: a slot that
- * is assigned too late is freed at once.
+ * Requests the slot of a connection until the slot is held, or the connection is refused
+ * or given up. After that, it only waits for an answer that has not arrived yet: a slot
+ * that is assigned too late is freed at once.
  * <p>
- * One race decides: {@link #settle} against {@link #giveUp}. As the subscriber of an
- * answer that comes from a publisher, it takes the first element and never cancels: a
- * cancelled answer could be a slot that nobody frees.
+ * The outcome is decided by a single race, of {@link #settle} against {@link #giveUp}. As
+ * the subscriber to a publisher of the answer, it takes the first element and never
+ * cancels: a cancelled answer could be a slot that is never freed.
  */
 final class PendingRequest implements CoreSubscriber<Integer> {
 
@@ -71,7 +71,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	private volatile Progress progress = Progress.PENDING;
 
 	/**
-	 * What is asked, {@code null} before the connection is ready. Written on the event
+	 * The request, {@code null} before the connection is ready. Written on the event
 	 * loop.
 	 */
 	private @Nullable SlotRequest request;
@@ -84,7 +84,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	private long deadline;
 
 	/**
-	 * 1 when the reason of the refusal has been reported, or is about to be.
+	 * 1 when the reason for the refusal has been reported, or is about to be.
 	 */
 	private volatile int refusalReported;
 
@@ -94,12 +94,13 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	private volatile int emitted;
 
 	/**
-	 * Why the connection is refused, if for no failure. Written before it is given up.
+	 * Why the connection is refused, if not for a failure. Written before
+	 * {@link #refusalReason} is called.
 	 */
 	private @Nullable RefusalReason refusal;
 
 	/**
-	 * Whether an answer has come and its slot, if it has one, is not held or free yet. A
+	 * Whether an answer has arrived and its slot, if any, is not yet held or freed. A
 	 * stop waits for that.
 	 */
 	private volatile boolean answering;
@@ -116,7 +117,8 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	// Asking
 
 	/**
-	 * Limit the time until {@link #begin}, when the TLS handshake is done. Event loop.
+	 * Limit the time to {@link #begin}, which is called when the TLS handshake is
+	 * complete. Event loop.
 	 */
 	void awaitHandshake(Duration timeout) {
 		assert Channels.isOnLoopOrAfter(this.connection.channel());
@@ -209,7 +211,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 
 	@Override
 	public void onSubscribe(Subscription subscription) {
-		// No more than the answer: a source may take a slot for each element
+		// Only the answer, because a source may take a slot for each element
 		subscription.request(1);
 	}
 
@@ -243,7 +245,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 		this.connection.serial().execute(answer);
 	}
 
-	// Its answer
+	// The answer
 
 	/**
 	 * Take the slot that was assigned. Serial.
@@ -268,7 +270,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	}
 
 	/**
-	 * The {@link SlotFreeEvent} of the slot's last holder has been published.
+	 * The {@link SlotFreeEvent} of the slot's previous holder has been published.
 	 */
 	private void waited(SlotLease lease, boolean held) {
 		this.connection.serial().executeLater(() -> {
@@ -288,7 +290,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	}
 
 	/**
-	 * The slot is held: it is the connection's from now on, or freed at once if the
+	 * The slot is held. It now belongs to the connection, or is freed at once if the
 	 * request has been given up. Serial.
 	 */
 	private void settle(SlotLease lease) {
@@ -327,9 +329,9 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	}
 
 	/**
-	 * Give up the request and close the connection, unless the slot is held already or
-	 * this has been done before. From now on, a slot that is assigned is freed at once.
-	 * Any thread.
+	 * Give up the request and close the connection, unless the slot is already held or
+	 * the request has already been given up. From now on, a slot that is assigned is
+	 * freed at once. Any thread.
 	 */
 	boolean giveUp(EndReason reason) {
 		if (!giveUp()) {
@@ -340,15 +342,15 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	}
 
 	/**
-	 * The same for a connection that is closed.
+	 * Give up the request of a connection that is already closed.
 	 */
 	boolean giveUp() {
 		return OUTCOME.compareAndSet(this, Outcome.OPEN, Outcome.GIVEN_UP);
 	}
 
 	/**
-	 * The channel is closed. The timer of a slot goes on: an answer that does not come in
-	 * time is overdue even if its connection has gone. Event loop, or after it.
+	 * The channel is closed. The timer of the slot keeps running: an answer that does not
+	 * arrive in time is overdue even if its connection is gone. Event loop, or after it.
 	 */
 	void channelClosed() {
 		assert Channels.isOnLoopOrAfter(this.connection.channel());
@@ -383,7 +385,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 		return (this.request == null && failed) ? RefusalReason.HANDSHAKE_FAILED : RefusalReason.CONNECTION_GONE;
 	}
 
-	// Its time
+	// The timeout
 
 	private void startTimer() {
 		if (this.timer == null) {
@@ -407,7 +409,7 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 	}
 
 	private void timedOut() {
-		// First, because the answer may come in consequence of the close or of the error
+		// First, because the close or the error may cause the answer to arrive
 		if (PROGRESS.compareAndSet(this, Progress.PENDING, Progress.OVERDUE)) {
 			server().settings().metricsRecorder.slotRequestOverdue();
 		}
@@ -446,14 +448,14 @@ final class PendingRequest implements CoreSubscriber<Integer> {
 		HELD,
 
 		/**
-		 * The connection will have no slot: it is refused, too late, or closed.
+		 * The connection gets no slot: it was refused, timed out, or closed.
 		 */
 		GIVEN_UP
 
 	}
 
 	/**
-	 * Where the answer is.
+	 * The progress of the answer.
 	 */
 	private enum Progress {
 

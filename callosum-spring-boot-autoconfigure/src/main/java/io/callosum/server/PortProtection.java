@@ -29,7 +29,7 @@ import reactor.netty.tcp.SslProvider;
 import org.springframework.util.Assert;
 
 /**
- * Describes for the log what protects the port of a server.
+ * Describes what protects the port of a server, for the log.
  */
 final class PortProtection {
 
@@ -37,7 +37,7 @@ final class PortProtection {
 	}
 
 	/**
-	 * Return what protects a port, each with a comma before it.
+	 * Return what protects a port, each item preceded by a comma.
 	 */
 	static String describe(@Nullable SslProvider sslProvider, @Nullable Integer maxConnections,
 			@Nullable Integer maxConnectionsPerAddress, AddressRanges allowedAddresses) {

@@ -40,7 +40,7 @@ public enum RefusalReason {
 	MAX_CONNECTIONS_PER_ADDRESS,
 
 	/**
-	 * The maximum number of slot requests had no answer.
+	 * The maximum number of slot requests was pending.
 	 */
 	MAX_PENDING_SLOT_REQUESTS,
 
@@ -50,7 +50,7 @@ public enum RefusalReason {
 	HANDSHAKE_FAILED,
 
 	/**
-	 * There was no free slot, see {@link NoSlotAvailableException}.
+	 * There was no free slot. See {@link NoSlotAvailableException}.
 	 */
 	NO_SLOT_AVAILABLE,
 

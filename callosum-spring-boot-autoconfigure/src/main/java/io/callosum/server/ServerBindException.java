@@ -81,8 +81,8 @@ public class ServerBindException extends RuntimeException {
 	}
 
 	/**
-	 * Find out what is wrong with an address that NIO cannot listen on. Its exception has
-	 * the reason in the language of the system only.
+	 * Find out what is wrong with an address that NIO cannot listen on. Its exception
+	 * gives the reason only in the language of the system.
 	 */
 	private static Reason inspect(InetSocketAddress address) {
 		InetAddress host;
@@ -105,7 +105,7 @@ public class ServerBindException extends RuntimeException {
 	}
 
 	/**
-	 * Without listening, so that no client gets in.
+	 * Bind without listening, so that no client can connect.
 	 */
 	private static boolean canBind(InetAddress host, int port) {
 		try (Socket socket = new Socket()) {
@@ -171,7 +171,7 @@ public class ServerBindException extends RuntimeException {
 		UNKNOWN_HOST("unknown host"),
 
 		/**
-		 * Any other reason, see the cause.
+		 * Any other reason. See the cause.
 		 */
 		OTHER("");
 

@@ -35,9 +35,9 @@ import io.callosum.transport.SlotLine;
 import io.callosum.transport.UserCode;
 
 /**
- * The life of one connection, from its accept until nothing is left of it. It asks for a
- * slot by a {@link PendingRequest}, and from when the slot is held until it is free again
- * has a {@link SlotLease} instead.
+ * The life cycle of a connection, from when it is accepted until nothing is left of it.
+ * It requests a slot with a {@link PendingRequest}. While the slot is held, it has a
+ * {@link SlotLease} instead.
  * <p>
  * Methods marked <em>serial</em> run in the {@link SerialExecutor} of the connection: one
  * after another, where its listeners run.
@@ -49,7 +49,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	private final OpenConnections open;
 
 	/**
-	 * The id, which as a string would take memory as long as the connection is idle.
+	 * The id. As a string, it would take memory even while the connection is idle.
 	 */
 	private final long number;
 
@@ -61,7 +61,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	private final long acceptedNanos;
 
 	/**
-	 * The address that the limits count, {@code null} if the peer was gone already.
+	 * The address that the limits count, {@code null} if the peer was already gone.
 	 */
 	private final @Nullable SocketAddress admittedAddress;
 
@@ -70,7 +70,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	private @Nullable ChannelOperations<?, ?> operations;
 
 	/**
-	 * Asks for the slot, {@code null} once that is held.
+	 * The slot request, {@code null} once the slot is held.
 	 */
 	private volatile @Nullable PendingRequest request;
 
@@ -137,7 +137,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 		SocketAddress localAddress = channel().localAddress();
 		PendingRequest request = this.request;
 		if (remoteAddress == null || localAddress == null || request == null) {
-			// The system has forgotten the peer already
+			// The operating system no longer knows the peer
 			channel().close();
 			return;
 		}
@@ -159,8 +159,8 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Write the slot line. Event loop: handed over from another thread, it could be
-	 * overtaken by what the application writes on the event loop meanwhile.
+	 * Write the slot line. Event loop: if handed over from another thread, it could be
+	 * overtaken by what the application writes on the event loop.
 	 */
 	private void writeSlotLine(LeasedConnection connection) {
 		assert Channels.isOnLoopOrAfter(channel());
@@ -188,7 +188,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	/**
 	 * The slot line has been written. Serial.
 	 * @param connection the connection as the application sees it
-	 * @param slotTime the time from its accept until then
+	 * @param slotTime the time from when it was accepted until then
 	 */
 	private void connected(LeasedConnection connection, Duration slotTime) {
 		assert this.serial.isRunning();
@@ -220,8 +220,8 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Return whether the handler may be called. When the peer has left meanwhile, it
-	 * still is for what the peer has sent.
+	 * Return whether the handler may be called. If the peer has left in the meantime, it
+	 * may still be called, to process what the peer has sent.
 	 */
 	private boolean mayBegin() {
 		EndReason reason = reason();
@@ -243,8 +243,8 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	private void handlerFailed(Throwable error) {
-		// What has ended the connection closes it, and knows why. If nothing has, the
-		// error may be about another connection, such as one to a database
+		// Whatever ended the connection closes it, and has set the reason. If nothing
+		// did, the error may concern another connection, such as one to a database
 		if (!isEnding() || !(Disconnects.isPeerGone(error) || Disconnects.isUseAfterClose(error))) {
 			close(EndReason.HANDLER_FAILED);
 			report(ErrorKind.HANDLER, error);
@@ -345,7 +345,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Return whether work on what the peer has sent goes on although it has left.
+	 * Return whether what the peer has sent is still processed although it has left.
 	 */
 	private boolean mayComplete() {
 		LeasedConnection connection = leasedConnection();
@@ -364,7 +364,7 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * End what goes on although the connection is gone. Serial.
+	 * End the work that continues although the connection is gone. Serial.
 	 */
 	private void endCompletion() {
 		assert this.serial.isRunning();
@@ -392,15 +392,15 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Free a slot. Nothing else does, and it happens to each slot that is held, once:
+	 * Free a slot. Only this method does so, once for each slot that is held:
 	 * <ul>
-	 * <li>when the connection has ended, to the slot that it has</li>
-	 * <li>when a slot is held after its request was given up, by {@link PendingRequest},
-	 * at once</li>
+	 * <li>for the slot of a connection, when the connection has ended</li>
+	 * <li>for a slot that is held after its {@link PendingRequest} was given up, at
+	 * once</li>
 	 * </ul>
-	 * First comes the event. When its listeners have returned the slot may have its next
-	 * holder, then the allocator has it back, then the limits do not count the connection
-	 * any more, then it leaves {@link CallosumServer#connections()}. Serial.
+	 * The event is published first. When its listeners have returned, the slot is free
+	 * for its next holder. Then the allocator gets it back, then the limits stop counting
+	 * the connection, then it leaves {@link CallosumServer#connections()}. Serial.
 	 */
 	void free(SlotLease lease) {
 		assert this.serial.isRunning();
@@ -430,8 +430,8 @@ final class ServerConnection extends EndingChannel implements ConnectionDrain.Dr
 	}
 
 	/**
-	 * Let the server forget this connection, once nothing is left of it, and of the work
-	 * on what its peer has sent. Serial.
+	 * Remove this connection from the server, once nothing is left of it and what its
+	 * peer has sent is no longer processed. Serial.
 	 */
 	void leave() {
 		assert this.serial.isRunning();

@@ -26,8 +26,8 @@ import org.springframework.util.Assert;
  * could not be accepted; or a TLS handshake failed. A peer that resets its connection is
  * not an error.
  * <p>
- * Published on the thread of the failure. If a listener of this event throws an
- * exception, that is only logged.
+ * Published on the thread of the failure, but not on an event loop if the server has a
+ * listener executor. An exception thrown by a listener of this event is only logged.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -62,7 +62,7 @@ public class ServerErrorEvent extends CallosumServerEvent {
 
 	/**
 	 * Return the {@linkplain CallosumConnection#id() id} of the affected connection.
-	 * @return the id, or {@code null} if the error is not about a connection
+	 * @return the id, or {@code null} if the error does not concern a connection
 	 */
 	public @Nullable String getConnectionId() {
 		return this.connectionId;

@@ -38,8 +38,8 @@ import io.callosum.transport.ThrottledLog;
 import io.callosum.transport.UserCode;
 
 /**
- * The way from the server to the application: publishes events and reports errors, so
- * that nothing that a listener throws gets any further.
+ * Publishes events and reports errors to the application. Nothing that a listener throws
+ * propagates any further.
  */
 final class ServerEvents {
 
@@ -66,13 +66,13 @@ final class ServerEvents {
 	private final ThrottledLog slowHandlerLog = new ThrottledLog(logger::warn);
 
 	/**
-	 * When code of each kind that has held an event loop did so for the first time, which
-	 * may have been because its classes were loaded.
+	 * When code of each kind held an event loop for the first time, which may have been
+	 * because its classes were loaded.
 	 */
 	private final Map<String, Long> firstHeld = new ConcurrentHashMap<>();
 
 	/**
-	 * Errors that have been handed to the executor and not yet been published.
+	 * The number of errors that have been handed to the executor but not yet published.
 	 */
 	private final AtomicInteger pendingErrors = new AtomicInteger();
 
@@ -130,16 +130,16 @@ final class ServerEvents {
 	}
 
 	/**
-	 * Return whether what has held an event loop may have waited for classes to be
+	 * Return whether code that held an event loop may have waited for classes to be
 	 * loaded.
-	 * @param kind what has held it
+	 * @param kind the kind of code
 	 * @param nanos the time in nanoseconds
-	 * @param now when that was over, in terms of {@link System#nanoTime()}
-	 * @return {@code true} the first time, unless that took longer than classes do
+	 * @param now when it released the event loop, in terms of {@link System#nanoTime()}
+	 * @return {@code true} the first time, unless it took longer than class loading does
 	 */
 	boolean mayHaveLoadedClasses(String kind, long nanos, long now) {
 		long first = this.firstHeld.computeIfAbsent(kind, (absent) -> now);
-		// What began before that waited for the same classes on another event loop
+		// Code that began before that waited for the same classes on another event loop
 		return nanos <= MAX_CLASS_LOADING_NANOS && now - nanos - first <= 0;
 	}
 
@@ -157,11 +157,10 @@ final class ServerEvents {
 	}
 
 	/**
-	 * Log an error, as far as the rate allows, and publish it as
-	 * {@link ServerErrorEvent}.
+	 * Log an error, if the log rate permits, and publish it as {@link ServerErrorEvent}.
 	 * @param kind what failed
 	 * @param error the error
-	 * @param connectionId the connection that it harmed, if any
+	 * @param connectionId the connection that it affects, if any
 	 */
 	void report(ErrorKind kind, Throwable error, @Nullable String connectionId) {
 		report(kind, kind.message, error, connectionId);
@@ -203,8 +202,8 @@ final class ServerEvents {
 	}
 
 	/**
-	 * Return an error that a listener can log: what a peer has sent in its handshake,
-	 * such as its certificate, must not forge lines.
+	 * Return an error that is safe to log: what a peer has sent in its handshake, such as
+	 * its certificate, must not forge log lines.
 	 */
 	private static Throwable printable(Throwable error) {
 		for (Throwable cause = error; cause != null; cause = cause.getCause()) {

@@ -27,10 +27,11 @@ import org.springframework.util.unit.DataSize;
 import io.callosum.transport.KeepAlive;
 
 /**
- * The part of {@link CallosumServer.Builder} that limits what peers may do: how many
- * connect, and how long anything may take.
+ * The part of {@link CallosumServer.Builder} that limits what peers may do: how many may
+ * connect, and how long they may take.
  */
-// Package-private, as it is no API of its own: javac bridges each setter in the builder
+// Package-private, because it is not an API of its own: javac adds a bridge method for
+// each setter to the builder
 abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 
 	private static final DataSize MAX_READ_AHEAD = DataSize.ofGigabytes(1);
@@ -54,9 +55,9 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set the maximum number of open connections per remote IP address, which for IPv6 is
-	 * the network of 64 bits that the address is in. Further connections are closed as
-	 * soon as they are accepted.
+	 * Set the maximum number of open connections per remote IP address. IPv6 addresses in
+	 * the same /64 network count as one. Further connections are closed as soon as they
+	 * are accepted.
 	 * @param maxConnectionsPerAddress the limit, 1 or more, or {@code null} for none,
 	 * which is the default
 	 * @return this builder
@@ -69,8 +70,8 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set the maximum number of slot requests without an answer, those of peers that have
-	 * left included. While there are so many, new connections are closed as soon as they
+	 * Set the maximum number of unanswered slot requests, including those of peers that
+	 * have left. While the limit is reached, new connections are closed as soon as they
 	 * are accepted.
 	 * @param maxPendingSlotRequests the limit, 1 or more; the default is 10,000
 	 * @return this builder
@@ -82,9 +83,9 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how much memory of a connection may be held for bytes that have been read
-	 * although nobody has asked for them yet. While there is room, a peer that leaves is
-	 * noticed at once on every transport.
+	 * Set how much memory a connection may use for bytes that are read before the
+	 * application requests them. While there is room, a peer that leaves is noticed at
+	 * once on every transport.
 	 * @param readAhead the size, from 1 byte to 1 gigabyte; the default is 16 kilobytes
 	 * @return this builder
 	 */
@@ -96,8 +97,8 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how much memory of all connections together may be held for such bytes. When it
-	 * is used up, only bytes that somebody asks for are read.
+	 * Set how much memory all connections together may use for bytes that are read ahead.
+	 * When it is used up, only bytes that the application requests are read.
 	 * @param readAheadBudget the size, 1 byte or more, or {@code null} for a quarter of
 	 * the direct memory that Netty may use, which is the default
 	 * @return this builder
@@ -123,7 +124,8 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 
 	/**
 	 * Set how long a connection may wait for its slot before it is refused. The timeout
-	 * runs from the accept or the end of the TLS handshake.
+	 * starts when the connection is accepted or, with TLS, when the handshake is
+	 * complete.
 	 * @param slotTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */
@@ -144,9 +146,9 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how long a handler may work on after its peer has closed the connection and
-	 * everything that it had sent has been delivered, before the handler is cancelled.
-	 * What it still writes is dropped.
+	 * Set how long a handler may continue after its peer has closed the connection and
+	 * everything that the peer sent has been delivered. Then the handler is cancelled.
+	 * Anything that it still writes is dropped.
 	 * @param completionTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */
@@ -156,7 +158,8 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how long a connection may stay open without a byte in either direction.
+	 * Set how long a connection may stay open without a byte being transferred in either
+	 * direction.
 	 * @param idleTimeout the timeout, more than 0, or {@code null} for none, which is the
 	 * default
 	 * @return this builder
@@ -168,7 +171,7 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 
 	/**
 	 * Set how long queued bytes may make no progress, because the peer does not read,
-	 * before the connection is closed. This is checked four times per timeout.
+	 * before the connection is closed. Progress is checked four times per timeout.
 	 * @param writeTimeout the timeout, more than 0, or {@code null} for none, which is
 	 * the default
 	 * @return this builder
@@ -182,7 +185,7 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	 * Set how soon a peer that vanished without closing its connection is given up on:
 	 * after {@code idle + count * interval}, by default 60 seconds plus 3 times 10
 	 * seconds. If a transport or operating system does not support these settings, its
-	 * own apply.
+	 * own settings apply.
 	 * @param idle how long a connection is idle before its peer is probed, from 1 second
 	 * to 9 hours
 	 * @param interval the time between unanswered probes, from 1 second to 9 hours
@@ -205,8 +208,8 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how long a peer must have sent nothing before a drain ends its connection, if
-	 * that does not get between two messages before.
+	 * Set how long a peer must have sent nothing before a drain ends its connection,
+	 * unless the connection gets between two messages first.
 	 * @param shutdownQuietPeriod the time, more than 0; the default is 1 second
 	 * @return this builder
 	 */

@@ -31,12 +31,13 @@ import org.apache.commons.logging.LogFactory;
 import reactor.netty.resources.LoopResources;
 
 /**
- * The event loops of a server from its start to its end, which may be the application's.
+ * The event loops of a server, from its start to its end. They may belong to the
+ * application.
  */
 final class ServerLoops {
 
 	/**
-	 * How long to wait for an event loop at most.
+	 * The maximum time to wait for an event loop.
 	 */
 	static final Duration TIMEOUT = Duration.ofSeconds(5);
 
@@ -68,8 +69,8 @@ final class ServerLoops {
 	}
 
 	/**
-	 * Let each loop run what it has been given so far: channels that have been accepted
-	 * may still be waiting to be registered.
+	 * Wait until each loop has run the tasks submitted so far: channels that have been
+	 * accepted may still be waiting to be registered.
 	 */
 	void passThrough() {
 		List<EventExecutor> executors = new ArrayList<>();
@@ -102,7 +103,7 @@ final class ServerLoops {
 	}
 
 	/**
-	 * End the loops, unless they are the application's.
+	 * Dispose the loops, unless they belong to the application.
 	 */
 	void dispose(Duration timeout) {
 		if (!this.own) {

@@ -48,7 +48,8 @@ final class ServerPort {
 	private final Channel channel;
 
 	/**
-	 * What the port presents to clients that ask for no name, {@code null} without TLS.
+	 * The provider for clients that do not ask for a server name, {@code null} without
+	 * TLS.
 	 */
 	private final @Nullable SslProvider sslProvider;
 
@@ -58,7 +59,7 @@ final class ServerPort {
 	}
 
 	/**
-	 * Bind the port. It accepts nothing before {@link #accept()}.
+	 * Bind the port. It accepts no connection before {@link #accept()}.
 	 * @param settings the settings of the server
 	 * @param loops the event loops of the server
 	 * @param accepted called on the event loop of each new channel, before anything has
@@ -76,7 +77,8 @@ final class ServerPort {
 			.bindAddress(() -> address)
 			.option(ChannelOption.SO_BACKLOG, settings.backlog)
 			.childOption(ChannelOption.RECVBUF_ALLOCATOR, ReceiveBuffers.DEFAULT)
-			// Netty has set it when the channel is created, Reactor Netty would again
+			// Netty sets it when it creates the channel, and Reactor Netty would set it
+			// again
 			.childOption(ChannelOption.TCP_NODELAY, null);
 		if (settings.keepAlive != null) {
 			tcpServer = settings.keepAlive.applyTo(tcpServer, loops.channelType());
@@ -93,7 +95,7 @@ final class ServerPort {
 		ServerPort port;
 		try {
 			port = new ServerPort(tcpServer.runOn(loops.resources(), settings.nativeTransport)
-				// With it, Reactor Netty never notices that a peer has closed
+				// Otherwise, Reactor Netty never notices that a peer has closed
 				.childOption(ChannelOption.ALLOW_HALF_CLOSURE, false)
 				.doOnChannelInit((observer, channel, remoteAddress) -> accepted.accept(channel))
 				.doOnBound((bound) -> holdBack(bound, acceptFailed))
@@ -112,8 +114,8 @@ final class ServerPort {
 	}
 
 	/**
-	 * Without Reactor Netty's {@code secure()}, which keeps the provider that there is
-	 * now, or else collects the first message of each client to find a server name in it.
+	 * Use TLS without Reactor Netty's {@code secure()}, which either keeps the current
+	 * provider, or collects the first message of each client to find a server name in it.
 	 */
 	private static TcpServer secure(TcpServer tcpServer, Function<@Nullable String, SslProvider> sslProviders) {
 		return tcpServer.doOnChannelInit((observer, channel, remoteAddress) -> withoutTimeout(sslProviders.apply(null))
@@ -128,8 +130,8 @@ final class ServerPort {
 	}
 
 	/**
-	 * Netty has a timeout for the client's first message and one for the rest, which add
-	 * up.
+	 * Disable Netty's timeouts: there is one for the client's first message and one for
+	 * the rest, and they would add up.
 	 */
 	private static SslProvider withoutTimeout(SslProvider sslProvider) {
 		return SslProvider.addHandlerConfigurator(sslProvider, (handler) -> handler.setHandshakeTimeoutMillis(0));
@@ -148,10 +150,11 @@ final class ServerPort {
 	}
 
 	/**
-	 * Begin to accept connections. Those that have arrived meanwhile wait in the backlog.
+	 * Begin to accept connections. Those that arrived in the meantime wait in the
+	 * backlog.
 	 */
 	void accept() {
-		// On the event loop, because bind() returns before it has run doOnBound
+		// On the event loop, because bind() returns before doOnBound has run
 		Channels.run(this.channel, () -> this.channel.config().setAutoRead(true));
 	}
 
@@ -160,7 +163,7 @@ final class ServerPort {
 	}
 
 	/**
-	 * Return whether the port is open. Something else than {@link #close()} may have
+	 * Return whether the port is open. Something other than {@link #close()} may have
 	 * closed it.
 	 */
 	boolean isOpen() {
@@ -180,15 +183,15 @@ final class ServerPort {
 	 */
 	void close() {
 		this.channel.close().awaitUninterruptibly(ServerLoops.TIMEOUT.toMillis());
-		// NIO keeps the port open until the selector has let go of the channel: when the
-		// loop has been through another select
+		// NIO keeps the port open until the selector has released the channel, which
+		// takes another select of the loop
 		long deadline = System.nanoTime() + ServerLoops.TIMEOUT.toNanos();
 		while (this.channel.isRegistered() && !this.channel.eventLoop().isShuttingDown()
 				&& System.nanoTime() - deadline < 0) {
 			ServerLoops.passThrough(List.of(this.channel.eventLoop()), 1);
 		}
 		ServerLoops.passThrough(List.of(this.channel.eventLoop()), 1);
-		// It may have ended without closing the port
+		// The loop may have ended without closing the port
 		if (this.channel.eventLoop().isShuttingDown()
 				&& this.channel.eventLoop().terminationFuture().awaitUninterruptibly(ServerLoops.TIMEOUT.toMillis())) {
 			Channels.closeSocket(this.channel);
@@ -196,8 +199,8 @@ final class ServerPort {
 	}
 
 	/**
-	 * Return when a channel was accepted, which is before its event loop, which may be
-	 * held, knows of it. Its event loop, once.
+	 * Return when a channel was accepted. Its event loop, which may be held, only learns
+	 * of it later. Called once, on that event loop.
 	 * @param channel the channel
 	 * @return the time by the clock of the event loops
 	 */
@@ -210,8 +213,8 @@ final class ServerPort {
 	}
 
 	/**
-	 * Notes when a connection is accepted, and reports what Reactor Netty does not:
-	 * accepting fails, mostly because there are no more file descriptors. It tries again
+	 * Records when a connection is accepted, and reports when accepting fails, usually
+	 * for lack of file descriptors. Reactor Netty does not report this; it tries again
 	 * after a second.
 	 */
 	private static final class AcceptHandler extends ChannelInboundHandlerAdapter {

@@ -76,7 +76,7 @@ final class ServerRun {
 	private volatile @Nullable RuntimeException bindFailure;
 
 	/**
-	 * Until when to drain, in terms of {@link System#nanoTime()}. Written under the
+	 * When to stop draining, in terms of {@link System#nanoTime()}. Written under the
 	 * monitor.
 	 */
 	private volatile long drainDeadline;
@@ -118,7 +118,7 @@ final class ServerRun {
 	}
 
 	/**
-	 * Return whether the port is open, which something other than a stop may have closed.
+	 * Return whether the port is open. Something other than a stop may have closed it.
 	 */
 	boolean isListening() {
 		ServerPort port = this.port;
@@ -169,7 +169,7 @@ final class ServerRun {
 	}
 
 	/**
-	 * Wait until the server is bound, which another thread is about to do.
+	 * Wait until another thread has bound the server.
 	 */
 	void awaitBound(boolean inUserCode) {
 		if (!inUserCode) {
@@ -184,7 +184,7 @@ final class ServerRun {
 	// Stopping
 
 	/**
-	 * Begin to stop, or make haste if that has begun.
+	 * Begin to stop, or shorten the drain if the stop has already begun.
 	 */
 	void stop(Duration timeout) {
 		long deadline = System.nanoTime() + Channels.nanos(timeout);
@@ -217,8 +217,8 @@ final class ServerRun {
 			closeEverything();
 		}
 		catch (Throwable ex) {
-			// Also an Error: without this thread, callers that wait for the end wait
-			// forever
+			// Also an Error: without this thread, callers that wait for the end would
+			// wait forever
 			logger.error("The Callosum server did not stop cleanly", ex);
 		}
 		this.over = true;
@@ -285,7 +285,7 @@ final class ServerRun {
 			thread.start();
 		}
 		catch (OutOfMemoryError ex) {
-			// No thread is to be had: the stop goes on all the same
+			// No thread can be created, but the stop must go on
 			thread.run();
 		}
 		if (!await(published, LISTENER_TIMEOUT)) {
@@ -318,7 +318,7 @@ final class ServerRun {
 						return false;
 					}
 					try {
-						// Without a deadline there is a notification
+						// Without a deadline, a notification ends the wait
 						TimeUnit.NANOSECONDS.timedWait(this.monitor,
 								(deadline != null) ? Math.min(nanos, POLL_NANOS) : nanos);
 					}

@@ -34,8 +34,8 @@ import org.springframework.util.unit.DataSize;
 import io.callosum.transport.KeepAlive;
 
 /**
- * The settings of a {@link CallosumServer}, which do not change with its draft. A setting
- * that is not copied from there does not compile.
+ * The settings of a {@link CallosumServer}, which do not change when their draft does. A
+ * setting that is not copied from the draft does not compile.
  */
 final class ServerSettings {
 
@@ -77,7 +77,7 @@ final class ServerSettings {
 	final @Nullable Function<@Nullable String, SslProvider> sslProviders;
 
 	/**
-	 * Whether the server name that a client asks for makes a difference.
+	 * Whether the {@link SslProvider} depends on the server name that a client asks for.
 	 */
 	final boolean serverNames;
 
@@ -155,7 +155,7 @@ final class ServerSettings {
 	}
 
 	/**
-	 * Settings that may still change, with the defaults. See
+	 * Settings that may still change, initially the defaults. See
 	 * {@link CallosumServer.Builder}.
 	 */
 	static final class Draft {

@@ -20,7 +20,7 @@ package io.callosum.server;
  * Published when the server has stopped: no connection is open, and every other event has
  * been delivered. A listener may start the server again.
  * <p>
- * If an asynchronous answer assigns a slot even later, its {@link SlotFreeEvent} is
+ * If an asynchronous answer assigns a slot after that, its {@link SlotFreeEvent} is
  * published after this event.
  *
  * @author The Callosum authors

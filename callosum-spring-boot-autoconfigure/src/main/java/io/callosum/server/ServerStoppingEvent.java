@@ -18,8 +18,8 @@ package io.callosum.server;
 
 /**
  * Published when the server begins to stop. Its port already refuses new connections.
- * Open connections are drained or closed when the listeners have returned, but no later
- * than ten seconds after this event.
+ * Open connections are drained or closed when the listeners have returned, or after ten
+ * seconds at the latest.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -22,8 +22,8 @@ import org.springframework.util.Assert;
  * Published when the connection that held a slot is gone, exactly once for each assigned
  * slot. The slot can be assigned again when the listeners have returned.
  * <p>
- * There was no {@link ConnectionEvent} before it if the slot line could not be written or
- * the slot was assigned too late.
+ * No {@link ConnectionEvent} precedes it if the slot line could not be written or the
+ * slot was assigned too late.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -49,7 +49,7 @@ public class SlotFreeEvent extends CallosumServerEvent {
 	}
 
 	/**
-	 * Return the connection that held the slot, which is closed.
+	 * Return the connection that held the slot. It is already closed.
 	 * @return the connection
 	 */
 	public CallosumConnection getConnection() {

@@ -22,11 +22,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One hold on one slot, from when the slot is assigned until it is back: held, then being
- * freed while its {@link SlotFreeEvent} is published, then free, then back.
+ * A hold on a slot, from its assignment to its release. The slot is held, then being
+ * freed while its {@link SlotFreeEvent} is published, then free, and then released.
  * <p>
- * The state is written where the listeners of the connection run, one write after
- * another, and under the monitor of the lease where the {@link SlotTable} relies on it.
+ * The state is written serially where the listeners of the connection run, and under the
+ * monitor of the lease where the {@link SlotTable} relies on it.
  */
 final class SlotLease {
 
@@ -37,8 +37,8 @@ final class SlotLease {
 	private volatile State state = State.HELD;
 
 	/**
-	 * Leases that wait for the slot of this one, {@code null} if there are none. Guarded
-	 * by this.
+	 * The leases that wait for the slot of this one, or {@code null} if there are none.
+	 * Guarded by this.
 	 */
 	private @Nullable List<Successor> successors;
 
@@ -78,8 +78,8 @@ final class SlotLease {
 	}
 
 	/**
-	 * The slot may have its next holder.
-	 * @return those that wait for it
+	 * The slot is free for its next holder.
+	 * @return the leases that wait for it
 	 */
 	List<Successor> freed() {
 		assert Thread.holdsLock(this) && this.state == State.FREEING;
@@ -90,7 +90,7 @@ final class SlotLease {
 	}
 
 	/**
-	 * Return whether the slot may have its next holder.
+	 * Return whether the slot is free for its next holder.
 	 */
 	boolean isFree() {
 		return this.state == State.FREE;
@@ -112,12 +112,12 @@ final class SlotLease {
 		HELD,
 
 		/**
-		 * The event that says so is being published.
+		 * The {@link SlotFreeEvent} is being published.
 		 */
 		FREEING,
 
 		/**
-		 * The slot may have its next holder, and is being released.
+		 * The slot is free for its next holder, and is being released.
 		 */
 		FREE
 
@@ -138,7 +138,7 @@ final class SlotLease {
 	interface Waiter {
 
 		/**
-		 * The {@link SlotFreeEvent} of the last holder has been published.
+		 * The {@link SlotFreeEvent} of the previous holder has been published.
 		 * @param held whether the lease holds the slot now
 		 */
 		void waited(boolean held);

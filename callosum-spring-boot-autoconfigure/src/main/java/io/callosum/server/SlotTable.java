@@ -28,9 +28,9 @@ import io.callosum.server.SlotLease.Successor;
 import io.callosum.server.SlotLease.Waiter;
 
 /**
- * Which connection holds which slot: the one place that keeps a slot from having two
- * holders, no matter what assigned it. Outlives a stop of the server, because a late
- * answer may.
+ * Records which connection holds which slot. This is the one place that prevents a slot
+ * from having two holders, no matter what assigned it. Outlives a stop of the server,
+ * because a late answer may do so too.
  */
 final class SlotTable {
 
@@ -74,9 +74,9 @@ final class SlotTable {
 	}
 
 	/**
-	 * End the hold on a slot. The first of those that wait for it holds it from now on.
-	 * If nobody waits, the connection stays among the {@link #connections()} until the
-	 * slot has its next holder or {@link #leave} is called.
+	 * End the hold on a slot. The first lease that waits for it becomes the holder. If
+	 * none waits, the connection stays among the {@link #connections()} until the slot
+	 * has its next holder or {@link #leave} is called.
 	 * @param lease the lease that holds the slot
 	 */
 	void free(SlotLease lease) {
@@ -102,11 +102,11 @@ final class SlotTable {
 	}
 
 	/**
-	 * Return a snapshot of the connections that hold a slot, by slot.
+	 * Return a snapshot of the connections that hold a slot, ordered by slot.
 	 * @return an unmodifiable collection
 	 */
 	Collection<CallosumConnection> connections() {
-		// By slot, because the iteration may meet both a holder and the next one
+		// By slot, because the iteration may see both a holder and the next one
 		TreeMap<Integer, CallosumConnection> connections = new TreeMap<>();
 		for (SlotLease lease : this.holders.values()) {
 			connections.put(lease.slot(), lease.connection());
@@ -126,7 +126,7 @@ final class SlotTable {
 
 		/**
 		 * The {@link SlotFreeEvent} of the slot is being published; the waiter is called
-		 * when that has ended.
+		 * when that is done.
 		 */
 		WAITING,
 

@@ -24,9 +24,9 @@ import org.jspecify.annotations.Nullable;
 import io.callosum.transport.Channels;
 
 /**
- * How many connections a server draws, compared with others: clients see a slot divided
+ * How many connections a server attracts, relative to others: clients see a slot divided
  * by the weight, and prefer low ones. While the server warms up, the weight grows from a
- * tenth to the whole. Any thread.
+ * tenth to its full value. Any thread.
  */
 final class SlotWeight {
 
@@ -48,7 +48,7 @@ final class SlotWeight {
 	}
 
 	/**
-	 * Return the weight in force now.
+	 * Return the current weight.
 	 */
 	double current() {
 		if (this.warmUpNanos == 0) {
@@ -62,7 +62,8 @@ final class SlotWeight {
 	 * Return the number to send for a slot.
 	 */
 	int announce(int slot) {
-		// The cast turns what is too large for a slot line into the largest that fits
+		// The cast turns a number that is too large for a slot line into the largest that
+		// fits
 		return (int) (slot / current());
 	}
 

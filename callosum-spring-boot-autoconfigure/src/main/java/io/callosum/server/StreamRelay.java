@@ -28,7 +28,7 @@ import io.callosum.transport.InboundRelay;
 import io.callosum.transport.ReadAheadHandler;
 
 /**
- * What the peer sends, for code that reads a stream.
+ * Relays what the peer sends to code that reads a stream.
  */
 final class StreamRelay extends InboundRelay {
 
@@ -45,17 +45,17 @@ final class StreamRelay extends InboundRelay {
 	}
 
 	/**
-	 * Receive into a stream. Called once the relay has begun.
+	 * Receive into a stream. Called after the relay has been started.
 	 */
 	InputStream receive() {
-		// Copied to the heap, where it is no leak if nobody reads to the end
+		// Copied to the heap, where bytes that are never read are not a leak
 		ByteBufFlux.fromInbound(this, this.allocator).map(Unpooled::copiedBuffer).subscribe(this.stream);
 		return this.stream;
 	}
 
 	/**
-	 * Return whether bytes are being read: a thread cannot say that it waits for more of
-	 * them, nor that it will never read again.
+	 * Return whether bytes are being read: a thread cannot signal that it waits for more
+	 * of them, nor that it will never read again.
 	 * @return whether any were read since the last call
 	 */
 	@Override

@@ -54,8 +54,8 @@ final class TlsRecords {
 	private boolean handshakeBegun;
 
 	/**
-	 * Read what a peer has sent next.
-	 * @param buffer the bytes, of which none is consumed
+	 * Read the next bytes that a peer has sent.
+	 * @param buffer the bytes, which are not consumed
 	 */
 	void read(ByteBuf buffer) {
 		this.handshakeBegun = false;
@@ -102,15 +102,15 @@ final class TlsRecords {
 	}
 
 	/**
-	 * Return whether a record of a handshake began in what was read last.
+	 * Return whether a handshake record began in the bytes that were read last.
 	 */
 	boolean hasHandshakeBegun() {
 		return this.handshakeBegun;
 	}
 
 	/**
-	 * Return the length of the first handshake message that the peer has announced, in
-	 * bytes, 0 if it has not.
+	 * Return the length in bytes that the peer has announced for its first handshake
+	 * message, or 0 if it has not announced it yet.
 	 */
 	int firstMessageLength() {
 		return (this.messageHeaderRead == MESSAGE_HEADER_LENGTH) ? this.messageLength : 0;

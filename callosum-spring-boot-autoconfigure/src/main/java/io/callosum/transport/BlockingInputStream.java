@@ -32,11 +32,12 @@ import reactor.core.CoreSubscriber;
 import reactor.core.scheduler.Schedulers;
 
 /**
- * The bytes of a publisher for code that blocks, on platform and virtual threads.
+ * An {@link InputStream} of the bytes of a publisher, for blocking code on platform and
+ * virtual threads.
  * <p>
- * Not the stream of {@code DataBufferUtils}: its {@code read(byte[])} waits until the
- * array is full, so a line read through a buffer never arrives, and it cannot say whether
- * it holds bytes that were not read.
+ * The stream of {@code DataBufferUtils} is not used: its {@code read(byte[])} waits until
+ * the array is full, so a line read through a buffer never arrives, and it does not
+ * reveal whether it holds unread bytes.
  */
 public final class BlockingInputStream extends InputStream implements CoreSubscriber<ByteBuf> {
 
@@ -53,7 +54,7 @@ public final class BlockingInputStream extends InputStream implements CoreSubscr
 	private @Nullable Subscription subscription;
 
 	/**
-	 * How many buffers were read since the last request.
+	 * How many buffers have been read since the last request.
 	 */
 	private int read;
 
@@ -67,8 +68,8 @@ public final class BlockingInputStream extends InputStream implements CoreSubscr
 
 	/**
 	 * Create a new stream, which has to be subscribed to a publisher.
-	 * @param onEnd called on the reading thread when it is about to be told that there
-	 * are no more bytes, each time
+	 * @param onEnd called on the reading thread each time that a read is about to report
+	 * that there are no more bytes
 	 */
 	public BlockingInputStream(Runnable onEnd) {
 		this.onEnd = onEnd;
@@ -102,7 +103,7 @@ public final class BlockingInputStream extends InputStream implements CoreSubscr
 			this.lock.unlock();
 		}
 		if (!buffer.isReadable() && subscription != null) {
-			// Nobody reads it, and so nobody would ask for the next one
+			// An empty buffer is never read, so no read would request the next one
 			subscription.request(1);
 		}
 	}
@@ -130,7 +131,7 @@ public final class BlockingInputStream extends InputStream implements CoreSubscr
 	}
 
 	/**
-	 * Return whether bytes have come that were not read.
+	 * Return whether there are received bytes that have not been read.
 	 * @return {@code true} if there are
 	 */
 	public boolean hasUnread() {
@@ -231,7 +232,7 @@ public final class BlockingInputStream extends InputStream implements CoreSubscr
 	}
 
 	/**
-	 * Receive no more. Bytes that were not read are dropped, and still count as unread.
+	 * Stop receiving. Unread bytes are dropped, but still count as unread.
 	 */
 	@Override
 	public void close() {

@@ -32,9 +32,9 @@ import io.netty.channel.ChannelFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A channel for code that blocks, on platform and virtual threads. Bytes leave at once; a
- * write blocks while the peer does not keep up. A write that fails after it has returned
- * lets the next one fail.
+ * An {@link OutputStream} to a channel, for blocking code on platform and virtual
+ * threads. Bytes are sent immediately; a write blocks while the peer does not keep up. A
+ * write that fails after it has returned causes the next one to fail.
  */
 public final class BlockingOutputStream extends OutputStream {
 
@@ -59,12 +59,12 @@ public final class BlockingOutputStream extends OutputStream {
 	/**
 	 * Create a new stream.
 	 * @param channel the channel
-	 * @param beforeWrite called before each write, which it may prevent by an exception;
-	 * returns {@code false} to drop the bytes
-	 * @param afterWrite called after each write that has begun, when its bytes have left
-	 * or cannot leave, on any thread
-	 * @param failures returns the exception to throw for a write that has failed, or
-	 * {@code null} for a write whose bytes are dropped
+	 * @param beforeWrite called before each write, which it may prevent by throwing an
+	 * exception; returns {@code false} to drop the bytes
+	 * @param afterWrite called on any thread after each write that was started, when its
+	 * bytes have been sent or cannot be sent
+	 * @param failures returns the exception to throw for a failed write, or {@code null}
+	 * for a write whose bytes are dropped
 	 */
 	public BlockingOutputStream(Channel channel, BooleanSupplier beforeWrite, Runnable afterWrite,
 			Function<Throwable, @Nullable Throwable> failures) {
@@ -94,7 +94,7 @@ public final class BlockingOutputStream extends OutputStream {
 		}
 		BlockingInputStream.rethrow(this.failure);
 		if (!this.beforeWrite.getAsBoolean()) {
-			// Whoever never stops to write must not use up a processor
+			// Code that never stops writing must not use up a processor
 			LockSupport.parkNanos(DROP_NANOS);
 			return;
 		}
@@ -117,7 +117,7 @@ public final class BlockingOutputStream extends OutputStream {
 		try {
 			while (!done.await(POLL_MILLIS, TimeUnit.MILLISECONDS)) {
 				if (this.channel.eventLoop().isShutdown()) {
-					// Nobody is left who would tell
+					// The write will never be completed
 					throw new ClosedChannelException();
 				}
 			}
@@ -129,7 +129,7 @@ public final class BlockingOutputStream extends OutputStream {
 	}
 
 	/**
-	 * Write no more. The channel stays open.
+	 * Stop writing. The channel stays open.
 	 */
 	@Override
 	public void close() {

@@ -20,8 +20,9 @@ import io.netty.channel.Channel;
 import reactor.netty.channel.ChannelOperations;
 
 /**
- * The connection that a channel belongs to: what the handlers of this package report to
- * it, and ask it. Called on the event loop of the channel.
+ * The connection that a channel belongs to, as the handlers of this package see it: they
+ * notify it of events and query it. Methods are called on the event loop of the channel,
+ * except where noted.
  */
 public interface ChannelOwner {
 
@@ -33,13 +34,13 @@ public interface ChannelOwner {
 
 	/**
 	 * Return the connection as Reactor Netty sees it. Any thread.
-	 * @return the operations that what is received next comes from
+	 * @return the operations that deliver what is received next
 	 * @throws IllegalStateException before {@link #ready()}
 	 */
 	ChannelOperations<?, ?> operations();
 
 	/**
-	 * Return how much may be read ahead. Any thread.
+	 * Return the budget for reading ahead. Any thread.
 	 * @return the budget, always the same
 	 */
 	ReadAheadBudget readAheadBudget();
@@ -50,38 +51,38 @@ public interface ChannelOwner {
 	void ready();
 
 	/**
-	 * The connection has failed before it was ready. It is for the owner to close it, and
-	 * this may be called twice.
+	 * The connection failed before it was ready. The owner must close it. This may be
+	 * called twice.
 	 * @param error why
 	 */
 	void handshakeFailed(Throwable error);
 
 	/**
-	 * The connection fails, and is about to be closed for it.
+	 * The connection has failed and is about to be closed because of that.
 	 * @param cause why
 	 */
 	void failing(Throwable cause);
 
 	/**
-	 * Somebody closes the channel through its pipeline, which neither the peer nor the
-	 * owner does: the application, Reactor Netty or a codec.
+	 * The application, Reactor Netty or a codec closes the channel through its pipeline.
+	 * Neither the peer nor the owner does so.
 	 */
 	void closing();
 
 	/**
-	 * The peer has ended the connection by TLS. It is for the owner to close it.
+	 * The peer has ended the TLS session. The owner must close the connection.
 	 */
 	void peerClosed();
 
 	/**
-	 * No byte has moved for as long as the idle timeout. It is for the owner to close the
-	 * connection.
+	 * No bytes have been received or sent for the duration of the idle timeout. The owner
+	 * must close the connection.
 	 */
 	void idleTimedOut();
 
 	/**
-	 * Bytes that are queued have made no progress for as long as the write timeout. It is
-	 * for the owner to close the connection.
+	 * Queued bytes have made no progress for the duration of the write timeout. The owner
+	 * must close the connection.
 	 */
 	void writeTimedOut();
 
@@ -100,21 +101,21 @@ public interface ChannelOwner {
 	}
 
 	/**
-	 * Everything that was received before the end of the connection, or before its owner
-	 * wanted no more, has been delivered.
+	 * Everything that was received before the connection ended, or before its owner
+	 * stopped receiving, has been delivered.
 	 */
 	default void inboundDelivered() {
 	}
 
 	/**
-	 * The receiver of the bytes has held the event loop for long.
-	 * @param nanos the time in nanoseconds
+	 * The receiver of the bytes has blocked the event loop for a long time.
+	 * @param nanos how long, in nanoseconds
 	 */
 	void heldEventLoop(long nanos);
 
 	/**
-	 * Return whether something has ended the connection, or is about to. Any thread.
-	 * @return {@code false} while it lives
+	 * Return whether the connection has ended or is about to end. Any thread.
+	 * @return {@code false} while it is alive
 	 */
 	boolean isEnding();
 

@@ -35,7 +35,7 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What can be done to a channel on its event loop, or after that loop has ended.
+ * Operations on a channel that run on its event loop, or after that loop has ended.
  */
 public final class Channels {
 
@@ -45,7 +45,7 @@ public final class Channels {
 	}
 
 	/**
-	 * Run a task on the event loop of a channel, at once if this is it.
+	 * Run a task on the event loop of a channel, immediately if on it already.
 	 * @param channel the channel
 	 * @param task the task
 	 * @return {@code false} if the loop has ended and the task does not run
@@ -67,8 +67,8 @@ public final class Channels {
 	}
 
 	/**
-	 * Run a task on the event loop of a channel, at once if this is it, and another one
-	 * on the current thread where the loop has ended.
+	 * Run a task on the event loop of a channel, immediately if on it already, or another
+	 * one on the current thread if the loop has ended.
 	 * @param channel the channel
 	 * @param task the task
 	 * @param otherwise the other task
@@ -80,8 +80,8 @@ public final class Channels {
 	}
 
 	/**
-	 * Run a task on the event loop of a channel, at once if this is it, and after the
-	 * loop where that has ended.
+	 * Run a task on the event loop of a channel, immediately if on it already, or after
+	 * the loop if that has ended.
 	 * @param channel the channel
 	 * @param task the task
 	 */
@@ -93,7 +93,7 @@ public final class Channels {
 
 	/**
 	 * Run a task when the event loop of a channel has ended. All such tasks run on the
-	 * same thread, and alone use what was the loop's.
+	 * same thread, and only they use the state that belonged to the loop.
 	 */
 	private static void runAfter(Channel channel, Runnable task) {
 		channel.eventLoop().terminationFuture().addListener((terminated) -> task.run());
@@ -101,7 +101,7 @@ public final class Channels {
 
 	/**
 	 * Return whether the current thread is the event loop of a channel, or may be the one
-	 * that stands in for it because the loop has ended. For assertions.
+	 * that replaces it because the loop has ended. For assertions.
 	 * @param channel the channel
 	 * @return {@code false} on any other thread
 	 */
@@ -110,10 +110,10 @@ public final class Channels {
 	}
 
 	/**
-	 * Close a channel at once. Bytes that are queued are dropped. Any thread.
+	 * Close a channel at once. Queued bytes are dropped. Any thread.
 	 * @param channel the channel
-	 * @param closed called when the socket is closed because the event loop had ended,
-	 * which does not complete the close future of the channel
+	 * @param closed called when the socket has been closed after the event loop ended, in
+	 * which case the close future of the channel does not complete
 	 */
 	public static void close(Channel channel, Runnable closed) {
 		close(channel, () -> closeOnLoop(channel), closed);
@@ -121,7 +121,7 @@ public final class Channels {
 
 	/**
 	 * Close a channel at once and without sending another byte, not even a TLS alert. Any
-	 * thread. The close future of the channel does not complete if the event loop had
+	 * thread. The close future of the channel does not complete if the event loop has
 	 * ended.
 	 * @param channel the channel
 	 */
@@ -131,7 +131,7 @@ public final class Channels {
 	}
 
 	private static void close(Channel channel, Runnable closing, Runnable closed) {
-		// Netty silently drops a task that it is given just as the loop ends
+		// Netty silently drops a task that is submitted just as the loop ends
 		if (!run(channel, closing) || channel.eventLoop().isShutdown()) {
 			runAfter(channel, () -> {
 				closeSocket(channel);
@@ -184,12 +184,12 @@ public final class Channels {
 	}
 
 	/**
-	 * End a channel in good order: when everything is flushed, shut down its output, and
-	 * close it some time after that. Closing a socket with unread bytes resets it, and
-	 * the peer may lose what it was sent; the caller discards meanwhile what still
-	 * arrives. Event loop.
+	 * Close a channel gracefully: when everything is flushed, shut down its output, and
+	 * close it some time later. Closing a socket with unread bytes resets the connection,
+	 * and the peer may lose what it was sent. In the meantime, the caller must therefore
+	 * discard what still arrives. Event loop.
 	 * @param channel the channel
-	 * @param flushed completes when everything has left
+	 * @param flushed completes when everything has reached the socket
 	 * @param linger returns how long to wait for the peer to close first
 	 */
 	public static void closeInGoodOrder(Channel channel, ChannelFuture flushed, Supplier<Duration> linger) {
@@ -216,8 +216,8 @@ public final class Channels {
 	}
 
 	/**
-	 * Return a duration in nanoseconds, at most half the range of nanoTime, whose
-	 * differences are compared.
+	 * Return a duration in nanoseconds, at most {@code Long.MAX_VALUE / 2} so that it can
+	 * be compared with differences of {@link System#nanoTime()}.
 	 * @param duration a duration, or {@code null} for 0
 	 * @return the nanoseconds
 	 */

@@ -28,28 +28,28 @@ import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 
 /**
- * The connection for code that adds codecs on another thread than its event loop, where
- * the peer may leave at any time: they are added to the pipeline before Netty empties it,
- * or else to {@link LateCodecs}.
+ * The connection for code that adds codecs on a thread other than its event loop, while
+ * the peer may disconnect at any time: codecs are added to the pipeline before Netty
+ * empties it, or otherwise to {@link LateCodecs}.
  */
 final class CodecConnection implements Connection {
 
 	private final ChannelOwner owner;
 
 	/**
-	 * Whether the channel is closed. Written with this locked.
+	 * Whether the channel is closed. Writes are guarded by this.
 	 */
 	private volatile boolean closed;
 
 	/**
-	 * Written with this locked.
+	 * Writes are guarded by this.
 	 */
 	private volatile @Nullable LateCodecs lateCodecs;
 
 	/**
 	 * Create a new instance.
 	 * @param owner the owner of the channel
-	 * @param closed whether the channel is closed already
+	 * @param closed whether the channel is already closed
 	 */
 	CodecConnection(ChannelOwner owner, boolean closed) {
 		this.owner = owner;
@@ -57,14 +57,15 @@ final class CodecConnection implements Connection {
 	}
 
 	/**
-	 * Add codecs to the pipeline no more: the channel is closed.
+	 * Add no more codecs to the pipeline, because the channel is closed.
 	 */
 	synchronized void close() {
 		this.closed = true;
 	}
 
 	/**
-	 * Return the codecs that have come after the end, {@code null} while there are none.
+	 * Return the codecs that were added after the end, or {@code null} if there are none
+	 * yet.
 	 */
 	@Nullable LateCodecs lateCodecs() {
 		return this.lateCodecs;
@@ -96,14 +97,14 @@ final class CodecConnection implements Connection {
 
 	@Override
 	public Connection removeHandler(String name) {
-		// If it is closed, Netty has removed it, and nothing has to come late for that
+		// If closed, Netty has already removed it, and no late codecs are needed
 		return change(() -> (this.closed && this.lateCodecs == null) ? this : Connection.super.removeHandler(name));
 	}
 
 	/**
-	 * Change the pipeline. Off the event loop, an open one is changed under the lock, so
-	 * that {@link #close()} comes before or after. Otherwise Netty calls the handler at
-	 * once, which must not happen under a lock.
+	 * Change the pipeline. Off the event loop, an open pipeline is changed under the
+	 * lock, so that {@link #close()} happens before or after the change. Otherwise Netty
+	 * calls the handler immediately, which must not happen under a lock.
 	 */
 	private Connection change(Supplier<Connection> change) {
 		if (!this.owner.channel().eventLoop().inEventLoop()) {

@@ -24,8 +24,8 @@ import reactor.netty.NettyPipeline;
 
 /**
  * Keeps failures of the application's codecs from Reactor Netty once the application has
- * received one, or has ceased to receive: Reactor Netty would log each of them, and a
- * peer can cause any number.
+ * received one or has stopped receiving: Reactor Netty would log each of them, and a peer
+ * can cause any number.
  */
 final class CodecFailureHandler extends ChannelInboundHandlerAdapter {
 

@@ -23,15 +23,15 @@ import io.netty.handler.ssl.SslHandler;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Knows whether a codec is between the handler that reads ahead and the relay. To look
- * costs as much as a small read, so that is done only when messages arrive in another way
- * than the last answer predicts: codecs may come and go at any time, and nothing else
- * tells of that. Used on the event loop only.
+ * Knows whether there is a codec between the read-ahead handler and the relay. A check
+ * costs as much as a small read, so it is repeated only when messages do not arrive as
+ * the last result predicts: codecs may come and go at any time, without notification.
+ * Used only on the event loop.
  */
 final class CodecPresence {
 
 	/**
-	 * What is being delivered, while that takes.
+	 * The message that is being delivered, if any.
 	 */
 	private @Nullable Object delivering;
 
@@ -49,8 +49,8 @@ final class CodecPresence {
 	}
 
 	/**
-	 * The relay has got a message: the one that is being delivered, unless a codec has
-	 * made it.
+	 * The relay has received a message: the one that is being delivered, unless a codec
+	 * has produced it.
 	 */
 	void arrived(Object message) {
 		if (this.present != null && this.present == (message == this.delivering)) {
@@ -59,15 +59,15 @@ final class CodecPresence {
 	}
 
 	/**
-	 * Look when asked next: a codec may be about to come.
+	 * Check again next time, because a codec may be about to be added.
 	 */
 	void forget() {
 		this.present = null;
 	}
 
 	/**
-	 * Return whether there is a codec between a handler and the one that reports failures
-	 * of codecs.
+	 * Return whether there is a codec between a handler and the
+	 * {@link CodecFailureHandler}.
 	 */
 	boolean isBehind(ChannelHandlerContext ctx) {
 		if (this.present == null) {
@@ -79,7 +79,7 @@ final class CodecPresence {
 	}
 
 	/**
-	 * Return whether there was TLS when this looked.
+	 * Return whether TLS was in use at the last check.
 	 */
 	boolean isEncrypted() {
 		return this.encrypted;

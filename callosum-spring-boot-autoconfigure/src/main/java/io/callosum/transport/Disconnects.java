@@ -32,7 +32,7 @@ import io.netty.handler.ssl.SslClosedEngineException;
 import reactor.netty.channel.AbortedException;
 
 /**
- * Tells a peer that has gone from a fault.
+ * Distinguishes a peer that has gone from a fault.
  */
 public final class Disconnects {
 
@@ -65,28 +65,29 @@ public final class Disconnects {
 	}
 
 	/**
-	 * Return whether a socket channel of NIO has failed. Whatever it was, the connection
-	 * is of no more use, and the exception says more in the language of the system only.
+	 * Return whether an NIO socket channel has failed. Whatever the reason, the
+	 * connection is no longer usable, and only the message of the exception says more,
+	 * and it may be localized.
 	 */
 	private static boolean isFromNioSocket(Throwable error) {
 		StackTraceElement[] stackTrace = error.getStackTrace();
 		for (StackTraceElement element : stackTrace) {
 			if (!element.getClassName().startsWith("sun.nio.ch.")) {
-				// The system copies a file to the socket
+				// The system was copying a file to the socket
 				return element.getClassName().equals(DefaultFileRegion.class.getName());
 			}
 			if (element.getClassName().equals("sun.nio.ch.SocketChannelImpl")) {
 				return true;
 			}
 		}
-		// Java may be told to leave stack traces out
+		// Java may be configured to omit stack traces
 		return stackTrace.length == 0
 				&& (error.getClass() == IOException.class || error.getClass() == SocketException.class);
 	}
 
 	/**
-	 * Return whether a peer has asked for a server by a name that Java takes for illegal,
-	 * which the TLS of Java answers with a fatal alert.
+	 * Return whether a peer has requested a server name that Java considers illegal.
+	 * Java's TLS implementation responds to it with a fatal alert.
 	 * @param error why the handshake failed
 	 * @return {@code true} if the peer is to blame
 	 */
@@ -100,10 +101,10 @@ public final class Disconnects {
 	}
 
 	/**
-	 * Return an error that holds nothing that a peer has sent by mistake: Netty quotes
-	 * the first bytes of a client that does not speak TLS, which may be a password.
+	 * Return an error without any bytes that a peer has sent by mistake: Netty quotes the
+	 * first bytes of a client that does not speak TLS, which may be a password.
 	 * @param error the error
-	 * @return the error itself, or another one that says the same
+	 * @return the error itself, or an equivalent one without these bytes
 	 */
 	public static Throwable withoutBytesOfPeer(Throwable error) {
 		for (Throwable cause = error; cause != null; cause = cause.getCause()) {
@@ -115,13 +116,13 @@ public final class Disconnects {
 	}
 
 	/**
-	 * Return whether an error comes from the use of a connection that is closed.
+	 * Return whether an error results from using a connection that is closed.
 	 * @param error the error
 	 * @return {@code false} if it is a fault
 	 */
 	public static boolean isUseAfterClose(Throwable error) {
 		String message = error.getMessage();
-		// From the stand-in that Reactor Netty has for a channel that is closed
+		// From the placeholder that Reactor Netty uses for a closed channel
 		return (error instanceof IllegalStateException && "channel not registered to an event loop".equals(message))
 				// From a write that began on another thread just before the end
 				|| (error instanceof NullPointerException && "reactiveBridge is not installed".equals(message));
@@ -129,7 +130,7 @@ public final class Disconnects {
 
 	/**
 	 * Return whether a failed write has closed a channel. The pipeline is not notified,
-	 * but the failure of any later write has the cause. Event loop, or after it.
+	 * but the failure of any later write carries the cause. Event loop, or after it.
 	 * @param channel a channel that is closed
 	 * @return {@code false} if it closed for another reason
 	 */

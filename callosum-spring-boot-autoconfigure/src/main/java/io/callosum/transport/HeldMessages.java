@@ -25,14 +25,14 @@ import io.netty.util.ReferenceCountUtil;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Messages of a connection that nobody has asked for yet, in order, and counted in the
+ * Messages of a connection that have not been requested yet, in order and counted in the
  * budget. Event loop, or after it.
  */
 final class HeldMessages {
 
 	/**
-	 * About what a message takes besides its bytes: the buffer as an object, and what the
-	 * allocator keeps of it.
+	 * Approximate memory that a message takes besides its bytes: the buffer object and
+	 * what the allocator stores for it.
 	 */
 	private static final int OBJECT_COST = 160;
 
@@ -60,9 +60,9 @@ final class HeldMessages {
 	}
 
 	/**
-	 * Return whether this holds more than a peer that is still there is read ahead, and
-	 * the budget is used up. A peer that closes is read to its end, asked or not, and of
-	 * its bytes codecs make any number of objects.
+	 * Return whether this holds more than is read ahead of an open connection, and the
+	 * budget is used up. When a peer closes, everything that it sent is read, requested
+	 * or not, and codecs may turn it into any number of objects.
 	 */
 	boolean isFull() {
 		return this.bytes >= 2 * this.budget.perConnection() && this.budget.isUsedUp();
@@ -80,8 +80,8 @@ final class HeldMessages {
 	}
 
 	/**
-	 * Add bytes, to the last message if there is room in it. Otherwise a peer that sends
-	 * single bytes has a buffer held for each.
+	 * Add bytes, to the last message if it has room: otherwise, a peer that sends single
+	 * bytes would have a buffer held for each of them.
 	 */
 	void addBytes(ByteBuf buffer) {
 		if (this.messages.peekLast() instanceof ByteBuf last && last.refCnt() == 1 && !last.isReadOnly()
@@ -95,7 +95,7 @@ final class HeldMessages {
 	}
 
 	/**
-	 * Return the next message, for the caller to release.
+	 * Return the next message, which the caller must release.
 	 */
 	@Nullable Object poll() {
 		Object message = this.messages.poll();
@@ -116,7 +116,7 @@ final class HeldMessages {
 	}
 
 	/**
-	 * Do not count the messages any more, nor those that are added later.
+	 * Stop counting the messages, including those that are added later.
 	 */
 	void uncount() {
 		if (this.counted) {

@@ -35,13 +35,13 @@ import reactor.util.concurrent.Queues;
 import reactor.util.context.Context;
 
 /**
- * What the peer sends, for the subscriber that has claimed it. Subscribed to Reactor
- * Netty from the claim on, with the demand of its own subscriber: Reactor Netty drops
- * what is unread when a connection without a subscriber ends, and this subscriber may
+ * Publishes what the peer sends to the subscriber that has claimed it. It subscribes to
+ * Reactor Netty at the claim, with the demand of its own subscriber: Reactor Netty drops
+ * what is unread when a connection without a subscriber ends, and its own subscriber may
  * come late.
  * <p>
- * All state is used on the event loop of the connection only, and when that has ended on
- * the one thread that {@link Channels#runOrAfter} has for it.
+ * All state is used only on the event loop of the connection or, after that has ended, on
+ * the single thread that {@link Channels#runOrAfter} then uses.
  */
 public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>, Subscription {
 
@@ -64,28 +64,28 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	private long demand;
 
 	/**
-	 * What was unread when the connection ended, {@code null} while it lives.
+	 * What was unread when the connection ended, {@code null} while it is alive.
 	 */
 	private @Nullable HeldMessages rest;
 
 	private boolean restUncounted;
 
 	/**
-	 * How many messages the subscriber asks for at first, and so takes before it has
-	 * dealt with the first of them.
+	 * How many messages the subscriber requests initially, and so accepts before it has
+	 * processed the first one.
 	 */
 	private long prefetch;
 
 	/**
-	 * How often a subscriber that asks for no more is still believed to work: once for
-	 * each message that it was given and has not replaced.
+	 * How many more times a subscriber without new demand is assumed to be working: once
+	 * for each message that it has received without requesting another one.
 	 */
 	private long patience;
 
 	private boolean draining;
 
 	/**
-	 * Whether it was claimed on another thread than the event loop, so that codecs may
+	 * Whether it was claimed on a thread other than the event loop, so that codecs may
 	 * still be on their way when the connection ends.
 	 */
 	private final boolean claimedElsewhere;
@@ -102,7 +102,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Begin to relay. Event loop, or after it.
+	 * Start to relay. Event loop, or after it.
 	 */
 	public void start() {
 		assert isOnLoopOrAfter();
@@ -114,7 +114,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 						new CodecFailureHandler(this.readAhead));
 			this.owner.operations().receiveObject().subscribe(this);
 			if (this.owner.isEnding() && channel.isActive()) {
-				// As when a drain waits for what was written to leave
+				// For example, while a drain waits for written bytes to reach the socket
 				completeNow();
 			}
 		}
@@ -194,15 +194,15 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 
 	private void requestAndReadAhead(Subscription upstream, long n) {
 		if (requestUpstream(upstream, n)) {
-			// Reactor Netty turns automatic reading off once the demand is met, and with
-			// it a read that is pending
+			// Once the demand is met, Reactor Netty turns off auto-read, and with it a
+			// read that is pending
 			this.readAhead.readAhead();
 		}
 	}
 
 	/**
-	 * Return whether the request was taken. Nothing comes from an event loop that has
-	 * ended.
+	 * Return whether the request was accepted. Nothing arrives from an event loop that
+	 * has ended.
 	 */
 	private boolean requestUpstream(Subscription upstream, long n) {
 		try {
@@ -250,16 +250,15 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	public void onError(Throwable error) {
 		this.error = error;
 		onComplete();
-		// The connection may live on, as after a failure of a codec
+		// The connection may stay open, for example after a codec has failed
 		this.readAhead.discard();
 	}
 
 	@Override
 	public void onComplete() {
 		if (isReceiving() && this.owner.channel().isActive() && !this.owner.channel().eventLoop().isShutdown()) {
-			// Disposed by the application, which is the reason of all that follows.
-			// Reactor
-			// Netty completes a subscription that is cancelled, too
+			// Disposed by the application, which is the reason for all that follows.
+			// Reactor Netty also completes a subscription that is cancelled
 			this.owner.closing();
 		}
 		this.upstreamDone = true;
@@ -272,9 +271,9 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Return whether a subscriber that has not got everything is believed to take more,
-	 * although it may never ask for it. Called each time that the work on one message may
-	 * take. Event loop, or after it.
+	 * Return whether a subscriber that has not received everything is assumed to accept
+	 * more, although it may never request it. Called once per period that the processing
+	 * of one message may take. Event loop, or after it.
 	 */
 	public boolean isDelivering() {
 		assert isOnLoopOrAfter();
@@ -286,9 +285,9 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Take over all that has been read: the connection ends, and its subscriber may not
-	 * have asked for everything yet. Event loop, or after it.
-	 * @return {@code false} if that has to wait for codecs that are on their way
+	 * Take over everything that has been read, because the connection ends and its
+	 * subscriber may not have requested everything yet. Event loop, or after it.
+	 * @return {@code false} if this has to wait for codecs that are on their way
 	 */
 	boolean gather() {
 		if (gathersLate()) {
@@ -299,7 +298,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Return whether this waits for codecs, until Netty is about to empty the pipeline.
+	 * Return whether this waits for codecs, at most until Netty is about to empty the
+	 * pipeline.
 	 */
 	boolean gathersLate() {
 		return (this.claimedElsewhere || this.readAhead.hasCodecsFromElsewhere()) && this.prefetch == 0
@@ -307,7 +307,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Take over all that has been read, whatever codecs there are.
+	 * Take over everything that has been read, regardless of the codecs that are present.
 	 */
 	void gatherRest() {
 		assert isOnLoopOrAfter();
@@ -318,8 +318,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Complete as soon as all that has been read is delivered, and read no more. Event
-	 * loop, or after it.
+	 * Complete as soon as everything that has been read is delivered, and stop reading.
+	 * Event loop, or after it.
 	 * @return {@code false} if the relay has not started yet, or codecs are on their way
 	 */
 	public boolean complete() {
@@ -336,7 +336,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Receive no more. What has been received is still delivered.
+	 * Stop receiving. What has been received is still delivered.
 	 */
 	private void endUpstream() {
 		this.upstreamDone = true;
@@ -357,8 +357,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * What is not delivered yet is for a subscriber that nobody waits for. Event loop, or
-	 * after it.
+	 * Stop counting undelivered messages in the budget, because nothing waits for their
+	 * subscriber. Event loop, or after it.
 	 */
 	void uncountRest() {
 		assert isOnLoopOrAfter();
@@ -424,8 +424,7 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 	}
 
 	/**
-	 * Return whether anything is left to deliver, once codecs that came late have decoded
-	 * it.
+	 * Return whether anything is left to deliver after late codecs have decoded it.
 	 */
 	private boolean hasRest() {
 		HeldMessages rest = this.rest;
@@ -455,8 +454,8 @@ public class InboundRelay extends Flux<Object> implements CoreSubscriber<Object>
 
 	/**
 	 * Return a message for a subscriber that may never come: its bytes are on the heap,
-	 * where forgetting them is no leak. A message of a type that cannot be copied with
-	 * its fields stays what it is.
+	 * where dropping them is not a leak. A message of a type that cannot be copied with
+	 * its fields is retained and returned as it is.
 	 */
 	static Object copy(Object message) {
 		if (message instanceof ByteBufHolder holder) {

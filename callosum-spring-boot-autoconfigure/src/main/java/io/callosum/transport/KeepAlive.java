@@ -50,7 +50,7 @@ public record KeepAlive(Duration idle, Duration interval, int count) {
 
 	/**
 	 * Create new settings.
-	 * @throws IllegalArgumentException if a value is out of the range that Linux has
+	 * @throws IllegalArgumentException if a value is out of the range that Linux accepts
 	 */
 	public KeepAlive {
 		check("idle", idle);
@@ -59,9 +59,9 @@ public record KeepAlive(Duration idle, Duration interval, int count) {
 	}
 
 	/**
-	 * Set the options, by the names of the transport, which warns about those of another
-	 * one. On the listening socket where possible: on Linux the accepted sockets inherit
-	 * them, which saves each connection as many system calls.
+	 * Set the options under the names that the transport knows: it warns about those of
+	 * another transport. They are set on the listening socket where possible: on Linux,
+	 * accepted sockets inherit them, which saves as many system calls per connection.
 	 * @param tcpServer the server
 	 * @param channelType the type of the channels that it accepts
 	 * @return the server with the options
@@ -78,7 +78,7 @@ public record KeepAlive(Duration idle, Duration interval, int count) {
 	}
 
 	/**
-	 * Set the options, by the names of the transport.
+	 * Set the options under the names that the transport knows.
 	 * @param tcpClient the client
 	 * @param channelType the type of its channels
 	 * @return the client with the options
@@ -144,7 +144,7 @@ public record KeepAlive(Duration idle, Duration interval, int count) {
 	}
 
 	/**
-	 * Says so once if there is no such module.
+	 * Logs a warning once if the module is missing.
 	 */
 	private static final class JdkNetModule {
 
@@ -174,8 +174,8 @@ public record KeepAlive(Duration idle, Duration interval, int count) {
 	}
 
 	/**
-	 * The options of a listening socket, for which Netty has no names of its own. In a
-	 * class of its own, because only Linux has the transport.
+	 * Options that Netty does not define for a listening socket. In a class of its own,
+	 * because only Linux has the transport.
 	 */
 	private static final class EpollOptions {
 

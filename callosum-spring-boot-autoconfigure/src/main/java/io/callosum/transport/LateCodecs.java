@@ -30,9 +30,10 @@ import org.jspecify.annotations.Nullable;
 import reactor.netty.NettyPipeline;
 
 /**
- * A place for codecs that the application adds after the end of a connection, when Netty
- * has emptied its pipeline: what was received before passes through them. All buffers are
- * on the heap, where forgetting them is no leak, and what codecs write is dropped.
+ * Holds codecs that the application adds after the end of a connection, when Netty has
+ * already emptied its pipeline. What was received before passes through them. All buffers
+ * are on the heap, where dropping them is not a leak, and what the codecs write is
+ * dropped.
  */
 final class LateCodecs extends EmbeddedChannel {
 
@@ -67,8 +68,8 @@ final class LateCodecs extends EmbeddedChannel {
 	}
 
 	/**
-	 * Decode no more, and forget what is decoded. Event loop of the connection, or after
-	 * it.
+	 * Stop decoding, and release what has been decoded. Event loop of the connection, or
+	 * after it.
 	 */
 	void release() {
 		close();
@@ -83,14 +84,14 @@ final class LateCodecs extends EmbeddedChannel {
 	}
 
 	/**
-	 * Return the next decoded message, for the caller to release.
+	 * Return the next decoded message, which the caller must release.
 	 */
 	@Nullable Object poll() {
 		return this.decoded.poll();
 	}
 
 	/**
-	 * Return what a codec has failed with, after which nothing is decoded any more.
+	 * Return the failure of a codec, if any, after which nothing more is decoded.
 	 */
 	@Nullable Throwable failure() {
 		return this.failure;

@@ -21,7 +21,7 @@ import org.slf4j.MDC;
 import org.springframework.util.ClassUtils;
 
 /**
- * The connection in the logging context (MDC) of a thread, where SLF4J is used.
+ * The connection in the logging context (MDC) of a thread, if SLF4J is present.
  */
 final class LoggingContext {
 
@@ -33,8 +33,8 @@ final class LoggingContext {
 	}
 
 	/**
-	 * Run code with the id of a connection in the logging context, and restore what was
-	 * there.
+	 * Run code with the id of a connection in the logging context, and then restore the
+	 * previous value.
 	 */
 	static void run(String connectionId, Runnable code) {
 		if (!PRESENT) {

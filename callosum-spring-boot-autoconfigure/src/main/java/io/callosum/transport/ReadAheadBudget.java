@@ -25,14 +25,14 @@ import java.util.concurrent.atomic.AtomicLong;
 import io.netty.util.concurrent.GlobalEventExecutor;
 
 /**
- * How much memory may be held for bytes that nobody has asked for: of one connection, and
- * of all together. Any thread.
+ * Limits the memory that is held for bytes that have not been requested: per connection,
+ * and for all connections together. Thread-safe.
  */
 public final class ReadAheadBudget {
 
 	/**
-	 * How long to wait before more of those that wait may read, so that what the last
-	 * ones read is counted by then.
+	 * How long to wait before more waiting handlers may read, so that what the previous
+	 * ones read has been counted by then.
 	 */
 	private static final long RESUME_MILLIS = 10;
 
@@ -43,7 +43,7 @@ public final class ReadAheadBudget {
 	private final AtomicLong held = new AtomicLong();
 
 	/**
-	 * Those that do not read because the budget was used up.
+	 * The handlers that do not read because the budget was used up.
 	 */
 	private final Set<ReadAheadHandler> waiting = ConcurrentHashMap.newKeySet();
 
@@ -51,9 +51,9 @@ public final class ReadAheadBudget {
 
 	/**
 	 * Create a new budget.
-	 * @param perConnection the number of bytes from which on no more is read ahead of a
-	 * connection
-	 * @param total the same of all connections
+	 * @param perConnection the number of held bytes at which a connection stops reading
+	 * ahead
+	 * @param total the same for all connections together
 	 */
 	public ReadAheadBudget(long perConnection, long total) {
 		this.perConnection = perConnection;
@@ -61,7 +61,7 @@ public final class ReadAheadBudget {
 	}
 
 	/**
-	 * Return how much is held of all connections.
+	 * Return how much is held for all connections together.
 	 * @return the number of bytes
 	 */
 	public long held() {
@@ -77,7 +77,7 @@ public final class ReadAheadBudget {
 	}
 
 	/**
-	 * Return the error of a connection of which more cannot be held.
+	 * Return the error of a connection for which no more can be held.
 	 */
 	static OutOfMemoryError usedUp() {
 		return new OutOfMemoryError("The read-ahead budget is used up");
@@ -102,7 +102,7 @@ public final class ReadAheadBudget {
 	}
 
 	/**
-	 * A handler reads, or never will again.
+	 * Remove a handler from those that wait for room.
 	 */
 	void forget(ReadAheadHandler handler) {
 		if (!this.waiting.isEmpty()) {
@@ -117,8 +117,9 @@ public final class ReadAheadBudget {
 	}
 
 	/**
-	 * Let as many read as there is room for, and look again a little later if there are
-	 * more. Not on one of their event loops, which may be held.
+	 * Let as many handlers read as there is room for, and check again a little later if
+	 * more are waiting. The check does not run on one of their event loops, which may be
+	 * blocked.
 	 */
 	private void resumeSome() {
 		long room = this.total - this.held.get();

@@ -27,19 +27,19 @@ import reactor.netty.Connection;
 import reactor.netty.NettyPipeline;
 
 /**
- * Keeps a read pending before Reactor Netty, which reads on demand only: on NIO, a
- * connection that is not being read never learns that its peer has gone. What is read
- * before anyone asks for it is held here, in order, and not further down, so that codecs
- * that the application adds still receive every byte.
+ * Keeps a read pending ahead of Reactor Netty, which reads only on demand: on NIO, a
+ * connection without a pending read never notices that its peer has gone. What is read
+ * before it is requested is held here, in order, and not further down the pipeline, so
+ * that codecs that the application adds still receive every byte.
  * <p>
- * Used on the event loop only, or when that has ended, except where noted.
+ * Used only on the event loop, or after it has ended, except where noted.
  */
 public final class ReadAheadHandler extends TrafficHandler implements RecvByteBufAllocator {
 
 	private @Nullable HeldMessages held;
 
 	/**
-	 * Whether a read came from downstream that has not got a message yet.
+	 * Whether downstream has requested a read and not received a message for it yet.
 	 */
 	private boolean wanted;
 
@@ -65,18 +65,18 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	private @Nullable Throwable failure;
 
 	/**
-	 * Whether the codecs know of the failure.
+	 * Whether the failure has been passed to the codecs.
 	 */
 	private boolean failureFired;
 
 	/**
-	 * What adds codecs on other threads, {@code null} until there is any. Written with
-	 * this locked.
+	 * The connection for code that adds codecs on other threads, {@code null} until it is
+	 * needed. Writes are guarded by this.
 	 */
 	private volatile @Nullable CodecConnection codecs;
 
 	/**
-	 * Whether the channel is closed. Written with this locked.
+	 * Whether the channel is closed. Writes are guarded by this.
 	 */
 	private volatile boolean closed;
 
@@ -118,7 +118,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			this.codecPresence.deliver(ctx, message);
 		}
 		else if (this.released) {
-			// TLS and codecs go on with the bytes that they have when the channel is
+			// TLS and codecs continue with the bytes that they have when the channel is
 			// closed
 			ReferenceCountUtil.release(message);
 		}
@@ -187,7 +187,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * The pipeline is about to be emptied, and every codec that was added to it before is
+	 * The pipeline is about to be emptied, and every codec that was added before is
 	 * ready.
 	 */
 	@Override
@@ -201,7 +201,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		HeldMessages undecoded = this.held;
 		if (this.relay == null && undecoded != null && bytesSent() > 0
 				&& ctx.pipeline().get(NettyPipeline.ReactiveBridge) != null) {
-			// Whoever has been told of the slot may still claim them
+			// The application knows of the slot and may still claim them
 			this.held = null;
 			UnclaimedMessages unclaimed = new UnclaimedMessages(this.owner.readAheadBudget(), this.failure);
 			this.held = unclaimed.decode(undecoded, ctx);
@@ -216,7 +216,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * The channel is closed: keep what its owner has not asked for yet.
+	 * Keep what the owner has not requested yet, because the channel is closed.
 	 */
 	public void closed() {
 		assert isOnLoopOrAfter();
@@ -225,7 +225,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			this.closed = true;
 			codecs = this.codecs;
 		}
-		// Not under this lock, so that the two locks have no order
+		// Not under this lock, so that the two locks are never nested
 		if (codecs != null) {
 			codecs.close();
 		}
@@ -235,7 +235,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return what codecs for the bytes are added to. Any thread.
+	 * Return the connection to which codecs for the bytes are added. Any thread.
 	 * @return the connection
 	 */
 	public Connection connection() {
@@ -255,14 +255,15 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return whether another thread than the event loop may be adding codecs.
+	 * Return whether a thread other than the event loop may be adding codecs.
 	 */
 	boolean hasCodecsFromElsewhere() {
 		return this.codecs != null;
 	}
 
 	/**
-	 * Return the codecs that have come after the end, {@code null} while there are none.
+	 * Return the codecs that were added after the end, or {@code null} if there are none
+	 * yet.
 	 */
 	@Nullable LateCodecs lateCodecs() {
 		CodecConnection codecs = this.codecs;
@@ -270,15 +271,15 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return whether the channel is closed, so that codecs come late.
+	 * Return whether the channel is closed, so that new codecs are late.
 	 */
 	boolean isClosed() {
 		return this.closed;
 	}
 
 	/**
-	 * Return whether somebody receives an error. Reactor Netty logs an error that has no
-	 * subscriber, at the peer's rate.
+	 * Return whether an error has a subscriber. Reactor Netty logs errors without a
+	 * subscriber, at a rate that the peer controls.
 	 * @return {@code true} if the bytes are claimed and their owner still receives
 	 */
 	public boolean isReceiving() {
@@ -329,7 +330,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return what is held, for a connection that is closed.
+	 * Return the next held message, {@code null} if there is none.
 	 */
 	@Nullable Object poll() {
 		assert isOnLoopOrAfter();
@@ -337,16 +338,17 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return what has ended the connection, if it failed.
+	 * Return the failure that ended the connection, if any.
 	 */
 	@Nullable Throwable failure() {
 		return this.failure;
 	}
 
 	/**
-	 * Return whether bytes were written since the last ones came, and nothing that came
-	 * is held, or was not read because the limit or the budget is used up.
-	 * @return {@code true} also before anything has come, once the slot line is written
+	 * Return whether bytes have been written since the last ones were received, and
+	 * nothing is held, or left unread because the limit or the budget is used up.
+	 * @return {@code true} also before anything is received, once the slot line is
+	 * written
 	 */
 	public boolean isBetweenMessages() {
 		assert isOnLoopOrAfter();
@@ -355,9 +357,9 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 
 	/**
 	 * Return whether the peer has sent nothing since {@link #beginQuietPeriod()}. While
-	 * the limit is reached or the budget is used up nothing is read, and the peer may
-	 * well be sending.
-	 * @return {@code false} also where nothing was read in the meantime
+	 * the limit is reached or the budget is used up, nothing is read although the peer
+	 * may be sending.
+	 * @return {@code false} also if reading was suspended in the meantime
 	 */
 	public boolean isQuiet() {
 		assert isOnLoopOrAfter();
@@ -365,7 +367,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Release what is held: nobody will ask for it any more. Any thread.
+	 * Release what is held, because it will not be requested any more. Any thread.
 	 */
 	public void release() {
 		Channels.runOrAfter(this.owner.channel(), () -> {
@@ -388,7 +390,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	private boolean isWanted(ChannelHandlerContext ctx) {
-		// Reactor Netty turns automatic reading on and off with the demand
+		// Reactor Netty turns auto-read on and off with the demand
 		return this.wanted || ctx.channel().config().isAutoRead();
 	}
 
@@ -413,7 +415,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 		finally {
 			this.passing = false;
 			if (this.released) {
-				// While the rest was on its way to its owner
+				// Released while the rest was being passed to its owner
 				releaseHeld();
 			}
 		}
@@ -444,7 +446,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Return whether what is read now is not held.
+	 * Return whether what is read now is passed on or discarded, and not held.
 	 */
 	private boolean isAsked() {
 		ChannelHandlerContext ctx = this.context;
@@ -452,9 +454,9 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * Limit how much is read at once. What nobody has asked for is held, and of what is
-	 * decoded a codec makes any number of objects, so that is read in small pieces. A
-	 * read that was pending when the budget was used up cannot be withdrawn, only kept
+	 * Limit how much is read at once. Bytes that have not been requested are held, and a
+	 * codec may turn bytes into any number of objects, so both are read in small pieces.
+	 * A read that was pending when the budget was used up cannot be cancelled, only kept
 	 * very small.
 	 * @param size how much could be read
 	 */
@@ -464,7 +466,7 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 			return Math.min(size, ReceiveBuffers.MIN);
 		}
 		if (size > ReceiveBuffers.DECODED && isDecoded()) {
-			// With TLS, what is decoded is a record, however it was read
+			// With TLS, a codec receives whole records, however they were read
 			return this.codecPresence.isEncrypted() ? Math.min(size, ReceiveBuffers.SMALL) : ReceiveBuffers.DECODED;
 		}
 		return asked ? size : Math.min(size, ReceiveBuffers.SMALL);
@@ -476,14 +478,14 @@ public final class ReadAheadHandler extends TrafficHandler implements RecvByteBu
 	}
 
 	/**
-	 * The relay has got a message.
+	 * The relay has received a message.
 	 */
 	void relayed(Object message) {
 		this.codecPresence.arrived(message);
 	}
 
 	/**
-	 * Go on reading, for which there was no room. Any thread.
+	 * Resume reading, for which there was no room. Any thread.
 	 */
 	void resume() {
 		Channels.run(this.owner.channel(), this::readAhead);

@@ -19,26 +19,28 @@ import io.netty.channel.DefaultMaxMessagesRecvByteBufAllocator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sizes the buffers that channels read into. While an owner asks for bytes they grow and
- * shrink with what arrives, as Netty's do by default. Otherwise they are small: what is
- * in them is held, and any number of peers may send. They are smaller still where a codec
- * makes messages of the bytes: of 64 KiB of empty lines it makes 65,536.
+ * Sizes the buffers that channels read into. While the owner of a connection requests
+ * bytes, its buffers grow and shrink with what arrives, as Netty's do by default.
+ * Otherwise they are small, because their bytes are held and any number of peers may
+ * send. They are smaller still if a codec decodes the bytes: 64 KiB of empty lines become
+ * 65,536 messages.
  */
 public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator {
 
 	/**
-	 * The default for channels, where a handler then takes its place.
+	 * The allocator that channels start with. The {@link ReadAheadHandler} of a
+	 * connection then replaces it.
 	 */
 	public static final ReceiveBuffers DEFAULT = new ReceiveBuffers();
 
 	/**
-	 * The largest buffer for what nobody has asked for.
+	 * The largest buffer for bytes that have not been requested.
 	 */
 	static final int SMALL = 4096;
 
 	/**
-	 * The largest buffer for what is decoded. Other connections of the event loop wait
-	 * while its messages are dealt with, a thousand of them from each peer.
+	 * The largest buffer for bytes that a codec decodes. Other connections of the event
+	 * loop wait while its messages, up to a thousand, are processed.
 	 */
 	static final int DECODED = 1024;
 
@@ -60,8 +62,8 @@ public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator
 	}
 
 	/**
-	 * Return what sizes the buffers of a channel.
-	 * @param readAhead its handler
+	 * Return a handle that sizes the buffers of a channel.
+	 * @param readAhead the handler of the channel
 	 */
 	ExtendedHandle newHandle(ReadAheadHandler readAhead) {
 		return new AdaptiveHandle(readAhead);
@@ -87,7 +89,7 @@ public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator
 		@Override
 		public void lastBytesRead(int bytes) {
 			if (bytes == attemptedBytesRead() && bytes == this.size) {
-				// There may be more, in this very read
+				// More may follow within the same read loop
 				this.size = Math.min(4 * this.size, MAX);
 			}
 			super.lastBytesRead(bytes);

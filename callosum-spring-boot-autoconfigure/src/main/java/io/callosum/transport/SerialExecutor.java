@@ -26,10 +26,10 @@ import org.apache.commons.logging.LogFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs the tasks of one connection one after another, in order, where the application's
- * code for it runs. A task that is added by a running task waits for that one to end: so
- * a listener that closes the connection does not have the next event published in its
- * middle.
+ * Runs the tasks of one connection one at a time, in order, where the application's code
+ * for that connection runs. A task that is added by a running task waits for that one to
+ * end, so that the next event is not published in the middle of a listener that closes
+ * the connection.
  */
 public final class SerialExecutor implements Executor, Runnable {
 
@@ -40,19 +40,19 @@ public final class SerialExecutor implements Executor, Runnable {
 	private final EventLoop eventLoop;
 
 	/**
-	 * Tasks that wait, {@code null} while there are none: most connections are idle most
-	 * of the time. Guarded by this.
+	 * Waiting tasks, {@code null} while there are none: most connections are idle most of
+	 * the time. Guarded by this.
 	 */
 	private @Nullable Queue<Runnable> waiting;
 
 	/**
-	 * Whether a task is running or about to. Guarded by this.
+	 * Whether a task is running or about to run. Guarded by this.
 	 */
 	private boolean active;
 
 	/**
-	 * The thread that runs a task right now. Needed by assertions only, and so not
-	 * synchronized: no other thread ever finds itself here.
+	 * The thread that is running a task. Used only by assertions, and not synchronized,
+	 * because no other thread ever finds itself here.
 	 */
 	private @Nullable Thread thread;
 
@@ -72,8 +72,8 @@ public final class SerialExecutor implements Executor, Runnable {
 	}
 
 	/**
-	 * Run a task after the current one: many that follow from each other would overflow
-	 * the stack.
+	 * Run a task after the current one: a long chain of nested tasks would overflow the
+	 * stack.
 	 * @param task the task
 	 */
 	public void executeLater(Runnable task) {

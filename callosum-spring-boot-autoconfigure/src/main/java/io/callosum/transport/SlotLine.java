@@ -30,7 +30,7 @@ public final class SlotLine {
 
 	/**
 	 * Encode a slot.
-	 * @param allocator where the buffer comes from
+	 * @param allocator the allocator of the buffer
 	 * @param slot the slot, 0 or more
 	 * @return a new buffer
 	 */

@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.util.ClassUtils;
 
 /**
- * Why the system has failed a call of a native transport, by its error number: the words
- * of the system are in its own language.
+ * The reason why a system call of a native transport failed. It is identified by its
+ * error number, because the message may be localized.
  */
 public enum SystemError {
 
@@ -45,7 +45,7 @@ public enum SystemError {
 	ADDRESS_NOT_AVAILABLE(99, 49),
 
 	/**
-	 * EAFNOSUPPORT, such as for an IPv6 address without IPv6.
+	 * EAFNOSUPPORT, for example for an IPv6 address on a system without IPv6.
 	 */
 	ADDRESS_FAMILY_NOT_SUPPORTED(97, 47),
 
@@ -94,17 +94,17 @@ public enum SystemError {
 	}
 
 	/**
-	 * Return why a call has failed.
-	 * @param error what the transport has thrown
-	 * @return the reason, or {@code null} if it is another, or the transport is not a
-	 * native one
+	 * Return why a call failed.
+	 * @param error the exception that the transport threw
+	 * @return the reason, or {@code null} if it is not one of these or the transport is
+	 * not native
 	 */
 	public static @Nullable SystemError of(Throwable error) {
 		return NATIVE_TRANSPORT ? NativeErrors.of(error) : null;
 	}
 
 	/**
-	 * In a class of its own, because the class of the exception may not be there.
+	 * In a class of its own, because the class of the exception may be missing.
 	 */
 	private static final class NativeErrors {
 

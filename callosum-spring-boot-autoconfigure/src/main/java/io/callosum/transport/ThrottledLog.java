@@ -24,8 +24,8 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Logs at most one message a minute, with the number of messages left out since the last
- * one, so that no peer chooses the rate of the log.
+ * Logs at most one message per minute, with the number of messages omitted since the last
+ * one, so that peers cannot flood the log.
  */
 public final class ThrottledLog {
 

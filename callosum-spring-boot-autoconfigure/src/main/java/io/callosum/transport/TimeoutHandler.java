@@ -30,12 +30,13 @@ import io.netty.util.concurrent.Ticker;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reports a connection that is idle, or whose peer does not read. The first of all
- * handlers, so that it sees the bytes that really move.
+ * Reports a connection that is idle or whose peer does not read. It is the first of all
+ * handlers, so that it sees the bytes that are actually transferred.
  * <p>
- * Not Netty's {@link io.netty.handler.timeout.IdleStateHandler}: the first of its events
- * comes even though a large message makes progress, those for writes and for both ways
- * hide progress from each other, and it takes a queue that only grows for progress.
+ * Netty's {@link io.netty.handler.timeout.IdleStateHandler} is not used: its first event
+ * is fired even while a large message makes progress, its events for writes and for both
+ * directions hide progress from each other, and it mistakes a queue that only grows for
+ * progress.
  */
 public final class TimeoutHandler extends ChannelDuplexHandler {
 
@@ -47,8 +48,8 @@ public final class TimeoutHandler extends ChannelDuplexHandler {
 
 	/**
 	 * A check that finds a timeout is repeated after this time. When a process or an
-	 * event loop has been held up, its timers run before it has seen what peers have sent
-	 * and read meanwhile; a task that they schedule runs after that.
+	 * event loop has been held up, its timers run before it notices what peers have sent
+	 * and read in the meantime; a task that the timers schedule runs after that.
 	 */
 	private static final long SECOND_LOOK_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
 
@@ -65,17 +66,17 @@ public final class TimeoutHandler extends ChannelDuplexHandler {
 	private long lastRead;
 
 	/**
-	 * When bytes were written last.
+	 * When bytes were last written.
 	 */
 	private long lastWrite;
 
 	/**
-	 * How much of the first message that waits had been written by then.
+	 * How much of the first queued message had been written by then.
 	 */
 	private long progress;
 
 	/**
-	 * Since when the bytes that wait have waited without any being written.
+	 * Since when queued bytes have been waiting without any being written.
 	 */
 	private long waitingSince;
 
@@ -89,9 +90,9 @@ public final class TimeoutHandler extends ChannelDuplexHandler {
 
 	/**
 	 * Create a new handler.
-	 * @param owner called when a timeout is over
-	 * @param idleTimeout the timeout for both ways, or {@code null}
-	 * @param writeTimeout the timeout for writes, or {@code null}
+	 * @param owner notified when a timeout expires
+	 * @param idleTimeout the timeout for both directions, or {@code null} for none
+	 * @param writeTimeout the timeout for writes, or {@code null} for none
 	 */
 	public TimeoutHandler(ChannelOwner owner, @Nullable Duration idleTimeout, @Nullable Duration writeTimeout) {
 		this.owner = owner;
@@ -137,7 +138,7 @@ public final class TimeoutHandler extends ChannelDuplexHandler {
 		if (this.writeNanos > 0 && (!waited || this.writeCheck == null)) {
 			this.waitingSince = this.ticker.nanoTime();
 			if (this.writeCheck == null) {
-				// Also when they have waited already: a handler before this one may flush
+				// Even if they were already waiting: a handler before this one may flush
 				scheduleWriteCheck(ctx, this.writeNanos / CHECKS);
 			}
 		}

@@ -31,17 +31,17 @@ import io.netty.handler.traffic.AbstractTrafficShapingHandler;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Observes what a connection receives and sends: how many bytes, in which turn, and
- * whether they have left.
+ * Observes what a connection receives and sends: how many bytes, in which order, and
+ * whether they have reached the socket.
  * <p>
- * Used on the event loop only, or when that has ended, except where noted.
+ * Used only on the event loop, or after it has ended, except where noted.
  */
 abstract class TrafficHandler extends ChannelDuplexHandler {
 
 	/**
-	 * Written through the whole pipeline where one of its handlers queues writes, so that
-	 * it leaves after everything that was written before. It becomes an empty buffer only
-	 * here, because a codec of the application would take an empty buffer for a message.
+	 * Written through the whole pipeline if one of its handlers queues writes, so that it
+	 * follows everything that was written before. It becomes an empty buffer only here,
+	 * because a codec of the application would mistake an empty buffer for a message.
 	 */
 	private static final Object FLUSH = new Object();
 
@@ -55,19 +55,19 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	private boolean quiet;
 
 	/**
-	 * Whether bytes were written since the last ones came.
+	 * Whether bytes have been written since the last ones were received.
 	 */
 	private boolean answered;
 
 	/**
-	 * Written on the event loop only, so that volatile is enough.
+	 * Written only on the event loop, so volatile is enough.
 	 */
 	private volatile long bytesReceived;
 
 	private volatile long bytesSent;
 
 	/**
-	 * How many bytes are known to have left: the slot line, or none yet.
+	 * How many bytes are known to have reached the socket: the slot line, or none yet.
 	 */
 	private int bytesLeft;
 
@@ -93,7 +93,7 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Something that was held reaches its owner, who has not answered it yet.
+	 * Something that was held is passed to its owner, who has not answered it yet.
 	 */
 	final void delivered() {
 		this.answered = false;
@@ -137,14 +137,14 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Write and flush something past the codecs of the application.
+	 * Write and flush a buffer, bypassing the codecs of the application.
 	 * @param buffer what to write
-	 * @return completed when it has left
+	 * @return completed when it has reached the socket
 	 */
 	public ChannelFuture writeAndFlush(ByteBuf buffer) {
 		assert isOnLoopOrAfter();
 		addSent(buffer.readableBytes());
-		// A peer may have asked already, and this is no answer
+		// The peer may have sent a request already, which this does not answer
 		this.answered = this.bytesReceived == 0;
 		int bytesSent = (int) this.bytesSent;
 		return Objects.requireNonNull(this.context)
@@ -153,8 +153,9 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Return whether anything was written that is not known to have left.
-	 * @return {@code false} if that is the slot line at most, and it has left
+	 * Return whether anything was written that is not known to have reached the socket.
+	 * @return {@code false} if at most the slot line was written, and it has reached the
+	 * socket
 	 */
 	public boolean hasWritten() {
 		assert isOnLoopOrAfter();
@@ -167,13 +168,13 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	 */
 	public boolean hasWriteFailed() {
 		assert isOnLoopOrAfter();
-		// Spare an exception that would have to be made
+		// Avoid the cost of an exception where possible
 		return hasWritten() && Disconnects.hasWriteFailed(this.owner.channel());
 	}
 
 	/**
 	 * Flush what was written.
-	 * @return completed when it has left
+	 * @return completed when it has reached the socket
 	 */
 	public ChannelFuture flush() {
 		assert isOnLoopOrAfter();
@@ -181,7 +182,7 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 		ChannelHandlerContext ctx = this.context;
 		if (ctx == null || channel.pipeline().get(ChunkedWriteHandler.class) != null
 				|| channel.pipeline().get(AbstractTrafficShapingHandler.class) != null) {
-			// Has to queue up behind what those have not passed on yet
+			// Must queue behind what these handlers have not passed on yet
 			return channel.writeAndFlush(FLUSH);
 		}
 		channel.flush();
@@ -189,7 +190,7 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Begin to observe whether the peer sends anything.
+	 * Start to observe whether the peer sends anything.
 	 */
 	public void beginQuietPeriod() {
 		assert isOnLoopOrAfter();
@@ -208,7 +209,7 @@ abstract class TrafficHandler extends ChannelDuplexHandler {
 	}
 
 	/**
-	 * Return whether bytes were written since the last ones came.
+	 * Return whether bytes have been written since the last ones were received.
 	 */
 	final boolean isAnswered() {
 		return this.answered;

@@ -23,21 +23,21 @@ import org.jspecify.annotations.Nullable;
 import reactor.netty.NettyPipeline;
 
 /**
- * Collects what the codecs of a customizer make of bytes that nobody has claimed when
- * their connection ends: Netty is about to remove these codecs, and somebody may claim
- * the bytes later. Event loop.
+ * Collects the messages that the codecs of a customizer decode from bytes that are
+ * unclaimed when their connection ends: Netty is about to remove these codecs, and the
+ * bytes may still be claimed later. Event loop.
  */
 final class UnclaimedMessages extends ChannelInboundHandlerAdapter {
 
 	private final HeldMessages decoded;
 
 	/**
-	 * What comes after the messages.
+	 * The error that follows the messages, if any.
 	 */
 	private @Nullable Throwable failure;
 
 	/**
-	 * Whether a codec has failed, or has made more than may be held.
+	 * Whether a codec has failed or has produced more than may be held.
 	 */
 	private boolean failed;
 
@@ -52,10 +52,10 @@ final class UnclaimedMessages extends ChannelInboundHandlerAdapter {
 	}
 
 	/**
-	 * Pass messages through the codecs, and then the end of the connection.
+	 * Pass messages through the codecs, followed by the end of the connection.
 	 * @param messages the messages
 	 * @param ctx the handler that comes before the codecs
-	 * @return what the codecs made of the messages
+	 * @return the decoded messages
 	 */
 	HeldMessages decode(HeldMessages messages, ChannelHandlerContext ctx) {
 		ctx.pipeline().addBefore(NettyPipeline.ReactiveBridge, NettyPipeline.RIGHT + "callosum.unclaimed", this);
@@ -73,8 +73,8 @@ final class UnclaimedMessages extends ChannelInboundHandlerAdapter {
 	}
 
 	/**
-	 * Return what comes after the messages, {@code null} if they just end: what a codec
-	 * has failed with, or else what ended the connection.
+	 * Return the error that follows the messages, {@code null} if there is none: the
+	 * failure of a codec, or otherwise what ended the connection.
 	 */
 	@Nullable Throwable failure() {
 		return this.failure;

@@ -35,8 +35,8 @@ import reactor.core.scheduler.Schedulers;
 import org.springframework.core.task.SimpleAsyncTaskExecutor;
 
 /**
- * Runs code of the application where it may run, so that nothing that it throws gets any
- * further.
+ * Runs code of the application on the threads intended for it, and contains everything
+ * that it throws.
  */
 public final class UserCode {
 
@@ -50,14 +50,15 @@ public final class UserCode {
 	private final boolean executorBlocks;
 
 	/**
-	 * Runs what an executor rejects or an event loop that has ended no longer can.
+	 * Runs tasks that the executor rejects, or that an event loop cannot run because it
+	 * has ended.
 	 */
 	private final ThreadPoolExecutor ownThread;
 
 	private final ObjIntConsumer<Throwable> rejected;
 
 	/**
-	 * Whether this thread runs code of the application.
+	 * Whether the current thread is running code of the application.
 	 */
 	private final ThreadLocal<Boolean> inUserCode = ThreadLocal.withInitial(() -> Boolean.FALSE);
 
@@ -92,9 +93,10 @@ public final class UserCode {
 	}
 
 	/**
-	 * Keep the thread that runs what an executor rejects: the executor may do so because
-	 * no thread can be created, and then it is too late for one more.
-	 * @param keep whether to have the thread from now on, even while it is idle
+	 * Set whether to keep the thread that runs what the executor rejects: the executor
+	 * may reject tasks because no thread can be created, and then it is too late to
+	 * create another one.
+	 * @param keep whether to keep the thread from now on, even while it is idle
 	 */
 	public void keepThread(boolean keep) {
 		if (this.executor != null) {
@@ -123,9 +125,9 @@ public final class UserCode {
 
 	/**
 	 * Run a task where the application's code for a connection runs. The task is never
-	 * lost: if it cannot run there, it runs on a thread of this object's own.
+	 * lost: if it cannot run there, it runs on this object's own thread.
 	 * @param eventLoop the event loop of the connection
-	 * @param task the task, which may be run once more where the loop ends, and then must
+	 * @param task the task, which may run a second time when the loop ends, and must then
 	 * have nothing left to do
 	 */
 	void execute(EventLoop eventLoop, Runnable task) {
@@ -142,7 +144,7 @@ public final class UserCode {
 	}
 
 	/**
-	 * Run a task on the executor, or where there is none, at once.
+	 * Run a task on the executor, or immediately if there is none.
 	 * @param task the task
 	 */
 	public void execute(Runnable task) {
@@ -169,7 +171,7 @@ public final class UserCode {
 			executor.execute(task);
 		}
 		catch (Throwable ex) {
-			// Also an Error: a thread that could not be created
+			// Also an Error, such as for a thread that could not be created
 			this.ownThread.execute(task);
 			this.rejected.accept(ex, this.ownThread.getQueue().size());
 		}
@@ -197,7 +199,8 @@ public final class UserCode {
 	}
 
 	/**
-	 * Call code of the application for a connection, whose id the log shows meanwhile.
+	 * Call code of the application for a connection, with the connection's id in the
+	 * logging context.
 	 * @param connectionId the id of the connection, or {@code null} if there is none
 	 * @param code the code
 	 * @return what it threw, unwrapped, or {@code null}
@@ -207,10 +210,11 @@ public final class UserCode {
 	}
 
 	/**
-	 * Return how long code of the application has held the event loop that is the current
+	 * Return how long code of the application has blocked the event loop on the current
 	 * thread, if that is long enough for a warning.
-	 * @param start when the code began, in terms of {@link System#nanoTime()}
-	 * @return the time in nanoseconds, or 0 if it is short or this is no event loop
+	 * @param start when the code started, as returned by {@link System#nanoTime()}
+	 * @return the time in nanoseconds, or 0 if it is short or the thread is not an event
+	 * loop
 	 */
 	public static long heldEventLoopSince(long start) {
 		long nanos = System.nanoTime() - start;
@@ -226,8 +230,8 @@ public final class UserCode {
 	}
 
 	/**
-	 * Return whether the current thread must not wait: it is an event loop, or runs code
-	 * that is waited for.
+	 * Return whether the current thread must not wait, because it is an event loop or
+	 * runs code that others wait for.
 	 * @return {@code true} if waiting could end in a deadlock
 	 */
 	public boolean mustNotWait() {
@@ -250,9 +254,9 @@ public final class UserCode {
 	}
 
 	/**
-	 * A task for the executor. Runs once, even if the executor throws although it has
-	 * taken the task, and on no event loop, even if the executor runs its tasks on the
-	 * thread of the caller.
+	 * A task for the executor. It runs only once, even if the executor throws after
+	 * accepting it, and never on an event loop, even if the executor runs its tasks on
+	 * the thread of the caller.
 	 */
 	private final class ExecutorTask implements Runnable {
 

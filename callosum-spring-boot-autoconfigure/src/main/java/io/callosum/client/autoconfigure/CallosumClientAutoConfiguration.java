@@ -39,7 +39,7 @@ import io.callosum.client.CallosumClient;
  */
 @AutoConfiguration(after = SslAutoConfiguration.class)
 @ConditionalOnClass(TcpClient.class)
-// The default client first, as its condition must not see the others
+// The default client first, because its condition must not see the others
 @Import({ ConfiguredClientBeans.DefaultClient.class, ConfiguredClientBeans.NamedClients.class,
 		ConfiguredClientBeans.ConnectionDetails.class })
 @ImportRuntimeHints(ClientRuntimeHints.class)

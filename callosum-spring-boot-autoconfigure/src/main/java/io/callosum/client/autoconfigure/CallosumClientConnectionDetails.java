@@ -35,11 +35,11 @@ import io.callosum.client.ServerAddress;
 public interface CallosumClientConnectionDetails extends ConnectionDetails {
 
 	/**
-	 * Return where to look for the servers of a client. Called at each start of the
-	 * client, before its first dial, on a thread that may block.
+	 * Return where to look for the servers of a client. Called when the client is created
+	 * and on each start, before the first dial, on a thread that may block.
 	 * @param name the name of the client
-	 * @return the addresses, or an empty list if the properties apply to this client, TLS
-	 * included
+	 * @return the addresses, or an empty list if the properties apply to this client,
+	 * including TLS
 	 */
 	List<ServerAddress> getServers(String name);
 

@@ -19,9 +19,9 @@ package io.callosum.client.autoconfigure;
 import io.callosum.client.CallosumClient;
 
 /**
- * Customizes the clients that the properties describe. Customizers are called in order
- * when a client is created, after the properties have been applied, and may override
- * them.
+ * Customizes the clients that are configured by properties. Customizers are called in
+ * order when a client is created, after the properties have been applied, and may
+ * override them.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -32,8 +32,8 @@ public interface CallosumClientCustomizer {
 	/**
 	 * Customize a client.
 	 * @param name the name of the client
-	 * @param builder the builder, which carries the properties; the name of the client
-	 * cannot be changed
+	 * @param builder the builder, to which the properties have been applied; the name of
+	 * the client cannot be changed
 	 */
 	void customize(String name, CallosumClient.Builder builder);
 

@@ -22,8 +22,8 @@ import java.util.stream.Stream;
 import io.callosum.client.CallosumClient;
 
 /**
- * All Callosum clients of the application by name: those of the properties and those that
- * the application defines as beans.
+ * All Callosum clients of the application by name: those that are configured by
+ * properties and those that the application defines as beans.
  *
  * @author The Callosum authors
  * @since 0.1.0
@@ -42,8 +42,8 @@ public interface CallosumClients {
 
 	/**
 	 * Return the names of all clients.
-	 * @return the names, lower case and without dashes if they come from the properties;
-	 * unmodifiable
+	 * @return an unmodifiable set of names; those from the properties are in lower case
+	 * and without dashes
 	 */
 	Set<String> names();
 

@@ -48,7 +48,7 @@ import io.callosum.client.CallosumClient;
 import io.callosum.client.ServerAddress;
 
 /**
- * Creates the clients that the properties describe, and owns what they share.
+ * Creates the clients that are configured by properties, and owns what they share.
  */
 final class ClientFactory implements ApplicationContextAware, DisposableBean {
 
@@ -90,7 +90,7 @@ final class ClientFactory implements ApplicationContextAware, DisposableBean {
 		this.context.getBeanProvider(CallosumClientCustomizer.class)
 			.orderedStream()
 			.forEach((customizer) -> customizer.customize(name, builder));
-		// By which it is known as a bean, whatever a customizer has set
+		// The name must match the bean, whatever a customizer has set
 		return builder.name(name).build();
 	}
 
@@ -158,7 +158,7 @@ final class ClientFactory implements ApplicationContextAware, DisposableBean {
 	}
 
 	/**
-	 * Let go of the event loops. A client that starts afterwards gets new ones.
+	 * Release the event loops. A client that starts afterwards gets new ones.
 	 */
 	synchronized void releaseLoops() {
 		this.loops.values().forEach(SharedLoopResources::dispose);

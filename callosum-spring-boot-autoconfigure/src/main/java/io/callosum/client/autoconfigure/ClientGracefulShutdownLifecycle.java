@@ -28,7 +28,8 @@ import io.callosum.autoconfigure.GracefulShutdownLifecycle;
 import io.callosum.client.CallosumClient;
 
 /**
- * Lets leases end, after servers have drained. {@link ClientRegistry} ends the rest.
+ * Lets leases end after the servers have drained. {@link ClientRegistry} ends the
+ * remaining ones.
  */
 final class ClientGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 
@@ -39,14 +40,14 @@ final class ClientGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 	ClientGracefulShutdownLifecycle(Supplier<Collection<CallosumClient>> clients) {
 		super(LogFactory.getLog(CallosumClient.class));
 		this.clients = clients;
-		// The context has started its lifecycles already and will not start this one
+		// The context has already started its lifecycles and will not start this one
 		start();
 	}
 
 	@Override
 	protected void drain(Runnable ended) {
 		Collection<CallosumClient> clients = this.clients.get();
-		// One more, which is this call itself
+		// One more for this call itself
 		AtomicInteger pending = new AtomicInteger(clients.size() + 1);
 		Runnable oneEnded = () -> {
 			if (pending.decrementAndGet() == 0) {

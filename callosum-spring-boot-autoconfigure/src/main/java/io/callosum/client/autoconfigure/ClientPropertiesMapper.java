@@ -65,8 +65,8 @@ final class ClientPropertiesMapper extends PropertiesMapper {
 				(interval) -> Assert.isTrue(!interval.isNegative() && !interval.isZero(), "must be more than 0"));
 	}
 
-	// Each of a group with others that are right, so that the exception names the wrong
-	// one
+	// Each value of a group is validated with others that are valid, so that the
+	// exception names the invalid one
 
 	private void mapDns(Dns dns, CallosumClient.Builder builder) {
 		map("dns.min-ttl", dns.getMinTtl(), (min) -> builder.dnsTimeToLive(min, min));

@@ -37,8 +37,9 @@ import io.callosum.client.CallosumClient;
 import io.callosum.client.autoconfigure.ClientProperties.Shutdown;
 
 /**
- * All client beans of a context. Starts them with the context, and stops them at once
- * with the context, after {@link ClientGracefulShutdownLifecycle} has let leases end.
+ * All client beans of a context. Starts them with the context and, when the context
+ * stops, stops them immediately, after {@link ClientGracefulShutdownLifecycle} has let
+ * leases end.
  */
 final class ClientRegistry implements CallosumClients, SmartLifecycle, DisposableBean {
 
@@ -89,8 +90,8 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 	}
 
 	/**
-	 * Not before they are asked for, as the clients that the properties describe are
-	 * created then. No lock is held meanwhile.
+	 * Return the clients. They are looked up on first use, because the lookup creates
+	 * those that are configured by properties. No lock is held during the lookup.
 	 */
 	private Map<String, CallosumClient> clients() {
 		Map<String, CallosumClient> clients = this.clients;
@@ -130,7 +131,7 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 		this.running = true;
 		Map<String, CallosumClient> clients = clients();
 		if (!clients.isEmpty() && !this.beanFactory.containsSingleton(GRACEFUL_SHUTDOWN_BEAN_NAME)) {
-			// Not a bean definition, so that an application without a client has none
+			// Not a bean definition: there is none in an application without a client
 			this.beanFactory.registerSingleton(GRACEFUL_SHUTDOWN_BEAN_NAME,
 					new ClientGracefulShutdownLifecycle(this::clientsToDrain));
 		}
@@ -161,8 +162,8 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 	}
 
 	/**
-	 * Also when the application itself has started a client, or has begun to stop it: the
-	 * context waits for the end.
+	 * Return {@code true} also if the application itself has started a client or has
+	 * begun to stop it, so that the context waits for its end.
 	 */
 	@Override
 	public boolean isRunning() {
@@ -176,7 +177,7 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 	}
 
 	/**
-	 * The servers of a paused context go on, and may need the clients.
+	 * The servers of a paused context keep running and may need the clients.
 	 */
 	@Override
 	public boolean isPauseable() {
@@ -184,8 +185,8 @@ final class ClientRegistry implements CallosumClients, SmartLifecycle, Disposabl
 	}
 
 	/**
-	 * For a client that was started after the context had stopped, or a start that has
-	 * failed half-way.
+	 * Stop clients that were started after the context had stopped, or by a start that
+	 * failed halfway.
 	 */
 	@Override
 	public void destroy() {

@@ -23,7 +23,8 @@ import org.springframework.aot.hint.RuntimeHintsRegistrar;
 import org.springframework.boot.context.properties.bind.BindableRuntimeHintsRegistrar;
 
 /**
- * The properties are bound without being a bean, which would bring the hints.
+ * Registers hints for the properties. They are not bound to a bean, for which Spring Boot
+ * would register them.
  */
 final class ClientRuntimeHints implements RuntimeHintsRegistrar {
 

@@ -32,7 +32,7 @@ import org.springframework.boot.ssl.SslOptions;
 import io.callosum.client.autoconfigure.ClientProperties.Ssl;
 
 /**
- * What a client does in a TLS handshake.
+ * Creates the {@link SslProvider}s of clients.
  */
 final class ClientSslProviders {
 
@@ -46,8 +46,8 @@ final class ClientSslProviders {
 
 	/**
 	 * Create a provider.
-	 * @param bundle the bundle, or {@code null} to use what the JVM trusts
-	 * @param verifyHostname whether the certificate must be for the name of the server
+	 * @param bundle the bundle, or {@code null} to use the default trust store of the JVM
+	 * @param verifyHostname whether the certificate must match the name of the server
 	 * @throws IllegalArgumentException if the bundle cannot be used
 	 */
 	static SslProvider create(@Nullable SslBundle bundle, boolean verifyHostname) {

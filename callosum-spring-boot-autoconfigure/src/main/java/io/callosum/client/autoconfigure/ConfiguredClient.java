@@ -41,11 +41,11 @@ import org.springframework.util.StringUtils;
 import io.callosum.autoconfigure.EmptyPropertyBindHandlerAdvisor;
 
 /**
- * A client as the properties describe it.
+ * A client that is configured by properties.
  *
  * @param name the name of the client
- * @param prefix the prefix of the properties of its own
- * @param properties the properties, inherited ones included
+ * @param prefix the prefix of its own properties
+ * @param properties the properties, including inherited ones
  */
 record ConfiguredClient(String name, String prefix, ClientProperties properties) {
 
@@ -76,11 +76,12 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 	}
 
 	/**
-	 * Return the names under {@code callosum.client.service}, those of clients without an
-	 * address included, in their canonical form and as they are spelled, with dashes if
-	 * they are anywhere. Not by binding a map, because what is there need not be a
-	 * client: for a Kubernetes service called {@code callosum-client}, the environment
-	 * has {@code CALLOSUM_CLIENT_SERVICE_HOST} and {@code CALLOSUM_CLIENT_SERVICE_PORT}.
+	 * Return the names under {@code callosum.client.service}, including those of clients
+	 * without an address: the canonical form of each name and its spelling, with dashes
+	 * if any source has them. They are not found by binding a map, because not everything
+	 * there is a client: for a Kubernetes service called {@code callosum-client}, the
+	 * environment has {@code CALLOSUM_CLIENT_SERVICE_HOST} and
+	 * {@code CALLOSUM_CLIENT_SERVICE_PORT}.
 	 */
 	static Map<String, ConfigurationPropertyName> serviceNames(Environment environment) {
 		Map<String, ConfigurationPropertyName> names = new TreeMap<>();
@@ -107,8 +108,8 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 	}
 
 	/**
-	 * Return a name as environment variables have it, so that one of those and another
-	 * property are about the same client.
+	 * Return a name in the form that environment variables use, so that a variable and
+	 * another property refer to the same client.
 	 */
 	static String canonicalName(String name) {
 		return name.replaceAll("[^\\p{Alnum}]", "").toLowerCase(Locale.ROOT);
@@ -154,7 +155,7 @@ record ConfiguredClient(String name, String prefix, ClientProperties properties)
 	}
 
 	/**
-	 * Return the full name of a property, where the value comes from.
+	 * Return the full name of the property that a value comes from.
 	 * @param environment the environment that was bound
 	 * @param key the name without the prefix
 	 */

@@ -28,10 +28,9 @@ import org.springframework.core.env.Environment;
 import io.callosum.client.CallosumClient;
 
 /**
- * The beans of the clients that the properties describe, and none if there is no such
- * client. Registered by {@link BeanRegistrar}s, because the environment of an application
- * that is processed ahead of time is not known before it runs, when they are called
- * again.
+ * The beans of the clients that are configured by properties; none if there is no such
+ * client. They are registered by {@link BeanRegistrar}s, which are called again when an
+ * application that was processed ahead of time runs: its environment is not known before.
  */
 final class ConfiguredClientBeans {
 

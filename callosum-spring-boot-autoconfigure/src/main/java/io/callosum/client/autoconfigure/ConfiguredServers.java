@@ -32,20 +32,20 @@ import org.springframework.util.StringUtils;
 import io.callosum.client.ServerAddress;
 
 /**
- * The addresses that the properties of a client list. A placeholder that cannot be
- * resolved when the client is created, such as the port of a server that has not started
- * yet, is resolved when the client runs.
+ * The addresses in the properties of a client. A placeholder that cannot be resolved when
+ * the client is created, such as the port of a server that has not started yet, is
+ * resolved when the client runs.
  */
 final class ConfiguredServers {
 
 	/**
-	 * How often addresses with placeholders are looked at: a server of a test that is
-	 * restarted has another port.
+	 * How often placeholders are resolved again: a restarted test server has another
+	 * port.
 	 */
 	private static final Duration INTERVAL = Duration.ofMillis(100);
 
 	/**
-	 * How long a placeholder may be unresolved before that is a failure.
+	 * How long a placeholder may remain unresolved before that is an error.
 	 */
 	private static final Duration PATIENCE = Duration.ofSeconds(5);
 
@@ -59,9 +59,9 @@ final class ConfiguredServers {
 	}
 
 	/**
-	 * Return the addresses, and again when they change.
-	 * @throws InvalidConfigurationPropertyValueException if one without a placeholder is
-	 * not valid
+	 * Return a publisher that emits the addresses, and emits them again when they change.
+	 * @throws InvalidConfigurationPropertyValueException if an address without a
+	 * placeholder is invalid
 	 */
 	Publisher<List<ServerAddress>> addresses() {
 		List<String> servers = this.client.properties().getServers();
@@ -88,7 +88,7 @@ final class ConfiguredServers {
 	}
 
 	/**
-	 * Return the addresses as they are now.
+	 * Return the current addresses.
 	 * @throws IllegalArgumentException if a placeholder cannot be resolved
 	 */
 	List<ServerAddress> resolve() {

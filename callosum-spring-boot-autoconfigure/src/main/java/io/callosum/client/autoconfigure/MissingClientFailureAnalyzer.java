@@ -77,7 +77,7 @@ final class MissingClientFailureAnalyzer extends AbstractInjectionFailureAnalyze
 	}
 
 	/**
-	 * Before Spring Boot's own analyzer, which suggests defining a bean.
+	 * Run before Spring Boot's own analyzer, which suggests defining a bean.
 	 */
 	@Override
 	public int getOrder() {

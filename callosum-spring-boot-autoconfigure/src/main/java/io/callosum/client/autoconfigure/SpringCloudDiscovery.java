@@ -78,7 +78,7 @@ final class SpringCloudDiscovery {
 	}
 
 	/**
-	 * Return the discovery of an application, which asks the reactive client if there is
+	 * Return the discovery of an application. It uses the reactive client if there is
 	 * one.
 	 * @return the discovery, or {@code null} if there is no discovery client
 	 */
@@ -93,7 +93,7 @@ final class SpringCloudDiscovery {
 
 	/**
 	 * Return the instances of a service: now, after each interval, and after each
-	 * heartbeat. Fails where the discovery client fails or does not answer.
+	 * heartbeat. Fails if the discovery client fails or does not answer.
 	 */
 	Publisher<List<ServerAddress>> instances(ConfiguredClient client) {
 		ClientProperties properties = client.properties();
@@ -128,7 +128,7 @@ final class SpringCloudDiscovery {
 	}
 
 	/**
-	 * A call that hangs keeps its thread, so there is only one at a time.
+	 * A call that hangs occupies its thread, so only one is made at a time.
 	 */
 	private static CompletableFuture<List<ServiceInstance>> onAnotherThread(DiscoveryClient client, String serviceId,
 			AtomicBoolean pending) {

@@ -128,8 +128,8 @@ public final class CallosumServerAutoConfiguration {
 		return builder.build();
 	}
 
-	// The following beans are for a server of this context only: one of a parent, which a
-	// child context shares, must not end with the child
+	// The following beans are only for a server of this context: a server of a parent
+	// context, which a child shares, must not stop with the child
 
 	@Bean
 	@ConditionalOnSingleCandidate(value = CallosumServer.class, search = SearchStrategy.CURRENT)

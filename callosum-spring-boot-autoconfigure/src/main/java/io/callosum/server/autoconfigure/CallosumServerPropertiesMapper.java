@@ -43,7 +43,7 @@ final class CallosumServerPropertiesMapper extends PropertiesMapper {
 	private static final Log logger = LogFactory.getLog(CallosumServer.class);
 
 	/**
-	 * The first version of Java that has them.
+	 * The first Java version with virtual threads.
 	 */
 	private static final int VIRTUAL_THREADS = 21;
 
@@ -94,7 +94,7 @@ final class CallosumServerPropertiesMapper extends PropertiesMapper {
 	}
 
 	/**
-	 * Return what runs a handler that blocks.
+	 * Return the executor for a blocking handler.
 	 * @return an executor, or {@code null} for a thread per connection
 	 */
 	@Nullable Executor blockingHandlerExecutor() {
@@ -141,10 +141,10 @@ final class CallosumServerPropertiesMapper extends PropertiesMapper {
 	}
 
 	/**
-	 * Spring's executors pause with the context, which this server does not, and may stop
-	 * before it, depending on their phase. A paused executor accepts tasks but runs them
-	 * only after the next start: too late for a connection, or for an event that the stop
-	 * waits for.
+	 * Reject tasks while a Spring executor is paused. Unlike this server, Spring's
+	 * executors pause with the context, and depending on their phase they may stop before
+	 * the server. A paused executor accepts tasks but runs them only after the next
+	 * start, which is too late for a connection, or for an event that the stop waits for.
 	 */
 	private static Executor rejectWhilePaused(Executor executor) {
 		if (!(executor instanceof Lifecycle lifecycle)) {

@@ -40,11 +40,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A TLS handshake in memory, which checks whether a server can use a context. Only a
- * handshake can do so, because key managers and the TLS implementation select the key and
- * the certificate.
+ * handshake can check this, because key managers and the TLS implementation select the
+ * key and the certificate.
  * <p>
- * The client accepts every certificate and has none: the trust store of the server is not
- * checked.
+ * The client accepts every certificate and presents none, so the trust store of the
+ * server is not checked.
  */
 final class InMemoryHandshake {
 
@@ -134,7 +134,8 @@ final class InMemoryHandshake {
 	}
 
 	/**
-	 * Take what has come in as far as it goes, and return whether the handshake is done.
+	 * Process the received bytes as far as possible, and return whether the handshake is
+	 * done.
 	 */
 	private static boolean advance(SSLEngine engine, ByteBuffer in, ByteBuffer out) throws SSLException {
 		in.flip();

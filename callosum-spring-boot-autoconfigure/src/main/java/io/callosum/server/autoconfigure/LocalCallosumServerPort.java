@@ -26,9 +26,9 @@ import org.springframework.beans.factory.annotation.Value;
 
 /**
  * Annotation at the field or method/constructor parameter level that injects the port
- * that the Callosum server listens on. For tests, which are injected after the
- * application has started, as with {@code @SpringBootTest}. Beans of the application are
- * created before the port is known: they get it from the server or from
+ * that the Callosum server listens on. It is intended for tests, which are injected after
+ * the application has started, as with {@code @SpringBootTest}. Beans of the application
+ * are created before the port is known and can obtain it from the server or from
  * {@link io.callosum.server.ServerStartedEvent}.
  *
  * @author The Callosum authors

@@ -59,8 +59,8 @@ final class LocalPortListener implements ApplicationListener<ServerStartedEvent>
 	}
 
 	/**
-	 * Set the property to the port that this context's server listens on, if it does,
-	 * whichever server has started.
+	 * Set the property to the port of this context's server, if that is listening, no
+	 * matter which server has started.
 	 */
 	void update() {
 		InetSocketAddress address = this.server.address();

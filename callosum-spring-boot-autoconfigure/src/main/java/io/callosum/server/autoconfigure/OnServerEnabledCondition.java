@@ -29,9 +29,8 @@ import org.springframework.core.type.AnnotatedTypeMetadata;
 import io.callosum.autoconfigure.EmptyPropertyBindHandlerAdvisor;
 
 /**
- * Matches unless the server is disabled. Binds the property, so that a value that is
- * empty or invalid fails the start, as with all other properties, instead of disabling
- * the server.
+ * Matches unless the server is disabled. Binds the property, so that an empty or invalid
+ * value fails the start, as with all other properties, instead of disabling the server.
  */
 final class OnServerEnabledCondition extends SpringBootCondition {
 

@@ -23,7 +23,7 @@ import org.springframework.context.ApplicationListener;
 import org.springframework.context.event.ContextClosedEvent;
 
 /**
- * Publishes that the application refuses traffic as soon as its context is being closed,
+ * Publishes that the application refuses traffic as soon as its context starts to close,
  * as web applications do.
  */
 final class RefuseTrafficListener implements ApplicationListener<ContextClosedEvent> {

@@ -25,7 +25,7 @@ import io.callosum.server.CallosumServer;
 
 /**
  * Drains the server in the same phase as web servers. {@link ServerStartStopLifecycle}
- * then cuts it short.
+ * then cuts the drain short.
  */
 final class ServerGracefulShutdownLifecycle extends GracefulShutdownLifecycle {
 

@@ -105,7 +105,7 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 	}
 
 	/**
-	 * Java accepts no other names from a client.
+	 * Reject a name that Java would not accept from a client.
 	 */
 	private static void verifyServerName(String serverName, String bundle) {
 		String name = serverName.startsWith(WILDCARD) ? serverName.substring(WILDCARD.length()) : serverName;
@@ -134,7 +134,7 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 	}
 
 	/**
-	 * Return the names by which clients may get a bundle, {@code null} for none.
+	 * Return the server names that select a bundle, with {@code null} for no server name.
 	 */
 	private static List<@Nullable String> serverNames(String bundle, Ssl properties) {
 		List<@Nullable String> names = new ArrayList<>();
@@ -157,7 +157,7 @@ final class ServerSslProviders implements Function<@Nullable String, SslProvider
 	}
 
 	/**
-	 * Let a server use TLS.
+	 * Configure a server to use TLS.
 	 */
 	void applyTo(CallosumServer.Builder builder) {
 		if (this.byServerName) {

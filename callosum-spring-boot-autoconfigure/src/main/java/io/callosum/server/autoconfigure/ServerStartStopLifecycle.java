@@ -21,7 +21,7 @@ import org.springframework.context.SmartLifecycle;
 import io.callosum.server.CallosumServer;
 
 /**
- * Starts the server with the context, and stops it at once with the context: after
+ * Starts and stops the server with the context. It stops the server at once, after
  * {@link ServerGracefulShutdownLifecycle} has drained it or has run out of time.
  */
 final class ServerStartStopLifecycle implements SmartLifecycle {
@@ -63,7 +63,7 @@ final class ServerStartStopLifecycle implements SmartLifecycle {
 
 	/**
 	 * Also {@code true} if the application itself has started the server or has begun to
-	 * stop it: the context waits for the end.
+	 * stop it, so that the context waits for the end.
 	 */
 	@Override
 	public boolean isRunning() {

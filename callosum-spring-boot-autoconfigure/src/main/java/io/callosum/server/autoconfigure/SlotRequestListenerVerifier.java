@@ -39,7 +39,7 @@ import io.callosum.server.SlotRequestEvent;
 /**
  * Verifies that listeners of {@link SlotRequestEvent} can decide. They cannot if they are
  * called on another thread or if their exceptions are swallowed: the allocator would
- * decide, and a listener that refuses a connection by throwing would admit everybody.
+ * decide, and a listener that refuses a connection by throwing would admit every client.
  * <p>
  * The multicaster may be of any class, so it is probed: a listener of a private event
  * records the thread that calls it, and throws. Listeners of all events are ignored.
@@ -85,8 +85,8 @@ final class SlotRequestListenerVerifier {
 	}
 
 	/**
-	 * Return the listeners by what they are called in a message, and whether they may be
-	 * called on another thread.
+	 * Return the listeners, keyed by their description in messages, and whether they may
+	 * be called on another thread.
 	 */
 	private static Map<String, Boolean> findListeners(AbstractApplicationContext context) {
 		Map<String, Boolean> listeners = new LinkedHashMap<>();
@@ -132,7 +132,7 @@ final class SlotRequestListenerVerifier {
 	}
 
 	/**
-	 * Only the probe listens to it, and listeners of all events.
+	 * Received only by the probe and by listeners of all events.
 	 */
 	private static final class ProbeEvent extends ApplicationEvent {
 

@@ -29,7 +29,7 @@ final class Addresses {
 	}
 
 	/**
-	 * Return {@code address:port}, by which servers behind one name can be told apart.
+	 * Return {@code address:port}, which distinguishes servers behind one name.
 	 */
 	static String toString(InetSocketAddress address) {
 		return NetUtil.toSocketAddressString(address);

@@ -49,8 +49,8 @@ public final class CallosumClientHealthContributorAutoConfiguration {
 	}
 
 	/**
-	 * A composite also for a single client, so that paths do not change with a second
-	 * one.
+	 * A composite even for a single client, so that paths do not change when a second one
+	 * is added.
 	 */
 	@Bean
 	@ConditionalOnMissingBean(name = { "callosumClientHealthIndicator", "callosumClientHealthContributor" })

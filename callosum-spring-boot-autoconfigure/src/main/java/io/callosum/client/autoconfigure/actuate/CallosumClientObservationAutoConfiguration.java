@@ -31,8 +31,8 @@ import io.callosum.client.autoconfigure.CallosumClients;
 
 /**
  * {@link org.springframework.boot.autoconfigure.EnableAutoConfiguration
- * Auto-configuration} for the observation of what callers of all {@link CallosumClient
- * Callosum clients} do.
+ * Auto-configuration} for the observation of the calls of all {@link CallosumClient
+ * Callosum clients}.
  *
  * @author The Callosum authors
  * @since 0.1.0

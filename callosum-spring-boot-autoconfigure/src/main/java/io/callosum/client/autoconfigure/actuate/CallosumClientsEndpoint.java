@@ -95,13 +95,13 @@ class CallosumClientsEndpoint {
 	}
 
 	/**
-	 * Description of a client, with the names of its {@link ClientSnapshot}.
+	 * Description of a client, with the same names as in {@link ClientSnapshot}.
 	 *
 	 * @param name the name of the client
 	 * @param state the state of the client
-	 * @param poolSize how many connections the pool is to have
-	 * @param pending how many acquires wait
-	 * @param members the connections, by slot
+	 * @param poolSize the target number of connections
+	 * @param pending the number of pending acquires
+	 * @param members the connections, ordered by slot
 	 * @param servers the known servers
 	 */
 	record ClientDescriptor(String name, ClientSnapshot.State state, int poolSize, int pending,
@@ -113,11 +113,11 @@ class CallosumClientsEndpoint {
 	 * Description of a connection.
 	 *
 	 * @param connectionId the id of the connection
-	 * @param slot the number that the server said
+	 * @param slot the slot that the server sent
 	 * @param server the address of the server
-	 * @param connectedAt when the pool took the connection
-	 * @param leased whether somebody holds a lease
-	 * @param retiring whether the connection is closed when its lease ends
+	 * @param connectedAt when the connection was added to the pool
+	 * @param leased whether the connection is leased
+	 * @param retiring whether the connection will be closed when its lease ends
 	 */
 	record MemberDescriptor(String connectionId, int slot, String server, Instant connectedAt, boolean leased,
 			boolean retiring) {
@@ -129,8 +129,9 @@ class CallosumClientsEndpoint {
 	 *
 	 * @param address the address
 	 * @param state the state
-	 * @param connections how many connections of the pool it has
-	 * @param lastFailure what failed last, if that was after the server was last fine
+	 * @param connections the number of connections to the server
+	 * @param lastFailure the last failure, or {@code null} if there was none since the
+	 * last success
 	 */
 	record ServerDescriptor(String address, Server.State state, int connections, @Nullable String lastFailure) {
 

@@ -23,8 +23,8 @@ import org.springframework.beans.factory.SmartInitializingSingleton;
 import io.callosum.client.autoconfigure.CallosumClients;
 
 /**
- * Has all clients measured, those that the application defines itself included, before
- * they are started.
+ * Adds a metrics recorder to all clients, including those that the application defines
+ * itself, before they are started.
  */
 final class ClientMetrics implements SmartInitializingSingleton {
 

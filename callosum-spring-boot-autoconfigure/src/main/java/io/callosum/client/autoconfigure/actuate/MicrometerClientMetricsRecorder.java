@@ -42,9 +42,9 @@ import io.callosum.client.ClientSnapshot.Server;
 import io.callosum.client.CloseReason;
 
 /**
- * Records the measurements of one client with Micrometer. All meters are there while the
- * client runs: a missing one could not be told from one that is not measured, and looking
- * one up for each lease would cost.
+ * Records the metrics of one client with Micrometer. All meters are registered while the
+ * client is running: a missing meter could not be distinguished from one that is not
+ * recorded, and looking one up for each lease would be costly.
  */
 final class MicrometerClientMetricsRecorder implements CallosumClientMetricsRecorder {
 
@@ -117,7 +117,7 @@ final class MicrometerClientMetricsRecorder implements CallosumClientMetricsReco
 	}
 
 	/**
-	 * The meters of a client that runs.
+	 * The meters of a running client.
 	 */
 	private static final class Meters {
 

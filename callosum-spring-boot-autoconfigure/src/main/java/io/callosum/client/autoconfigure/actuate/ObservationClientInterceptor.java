@@ -30,15 +30,15 @@ import io.callosum.client.CallosumClientInterceptor;
 
 /**
  * Observes exchanges, streams and executions from the acquire to the end of the lease.
- * All names are of low cardinality.
+ * All key values have low cardinality.
  */
 final class ObservationClientInterceptor implements CallosumClientInterceptor {
 
 	static final String NAME = "callosum.client.operations";
 
 	/**
-	 * The key of the current observation in the context of a subscriber, by which
-	 * Micrometer's context propagation knows it.
+	 * The key under which Micrometer's context propagation stores the current observation
+	 * in the context of a subscriber.
 	 */
 	private static final String CONTEXT_KEY = "micrometer.observation";
 

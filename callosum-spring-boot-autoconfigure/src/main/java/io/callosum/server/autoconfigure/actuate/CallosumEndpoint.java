@@ -111,7 +111,7 @@ class CallosumEndpoint {
 	 * @param state the state of the server
 	 * @param address the address that it listens on, or {@code null}
 	 * @param limits the limits on connections
-	 * @param weight the weight of the server now
+	 * @param weight the current weight of the server
 	 * @param total the number of connections that hold a slot
 	 * @param highestSlot the highest slot in use, or {@code null}
 	 * @param connections the requested connections, ordered by slot

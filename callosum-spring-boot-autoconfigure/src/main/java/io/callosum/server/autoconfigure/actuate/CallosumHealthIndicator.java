@@ -30,7 +30,7 @@ import io.callosum.server.autoconfigure.actuate.ServerView.State;
 
 /**
  * {@link HealthIndicator} for a {@link CallosumServer}. The server is up while its port
- * is open, even if it has reached a limit: the limit does its work.
+ * is open, even if it has reached a limit, which is normal operation.
  */
 final class CallosumHealthIndicator extends AbstractHealthIndicator {
 
@@ -75,7 +75,7 @@ final class CallosumHealthIndicator extends AbstractHealthIndicator {
 	}
 
 	/**
-	 * Return whether the server does not run because its context was stopped or has not
+	 * Return whether the server is not running because its context was stopped or has not
 	 * been started yet.
 	 */
 	private boolean isStoppedOnPurpose() {

@@ -26,7 +26,7 @@ import io.micrometer.core.instrument.binder.MeterBinder;
 import io.callosum.server.CallosumServer;
 
 /**
- * {@link MeterBinder} for what is read from the server. Separate from
+ * {@link MeterBinder} for values that are read from the server. Separate from
  * {@link MicrometerMetricsRecorder}, which is created before the server.
  */
 final class ServerStateMetrics implements MeterBinder {
@@ -50,8 +50,7 @@ final class ServerStateMetrics implements MeterBinder {
 	}
 
 	/**
-	 * Some monitoring systems drop {@code NaN}, which would look like a server that is
-	 * gone.
+	 * Some monitoring systems drop {@code NaN}, as if the server were gone.
 	 */
 	private static double highestSlot(CallosumServer server) {
 		Integer highest = ServerView.highestSlot(server.connections());
