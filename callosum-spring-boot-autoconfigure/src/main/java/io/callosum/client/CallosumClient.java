@@ -100,7 +100,7 @@ public class CallosumClient {
 	 * Stop the client: pending acquires fail and idle connections are closed at once, and
 	 * leases have until the timeout to end. Returns when all connections are closed. On
 	 * an event loop or in a listener, this method only initiates the stop.
-	 * @param timeout the maximum time to wait for leases to end
+	 * @param timeout how long leases may last; then their connections are closed
 	 */
 	public void stop(Duration timeout) {
 		Assert.notNull(timeout, "'timeout' must not be null");

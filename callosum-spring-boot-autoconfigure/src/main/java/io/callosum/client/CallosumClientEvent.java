@@ -20,8 +20,8 @@ import org.springframework.context.ApplicationEvent;
 
 /**
  * An event of a {@link CallosumClient}, which is its source. The events of a client are
- * published in order and one at a time, usually on an event loop. Listeners must not
- * block.
+ * published in order and one at a time, on one of the threads that caused them, usually
+ * an event loop. Listeners must not block.
  *
  * @author The Callosum authors
  * @since 0.1.0

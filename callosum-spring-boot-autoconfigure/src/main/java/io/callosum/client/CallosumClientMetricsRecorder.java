@@ -69,7 +69,7 @@ public interface CallosumClientMetricsRecorder {
 	}
 
 	/**
-	 * A connection of the pool was closed.
+	 * A connection that the pool had kept was closed.
 	 * @param reason the reason
 	 */
 	default void connectionClosed(CloseReason reason) {

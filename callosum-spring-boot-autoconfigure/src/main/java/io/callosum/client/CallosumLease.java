@@ -108,8 +108,8 @@ public interface CallosumLease extends AutoCloseable {
 	 * two messages of the protocol, so that the next borrower can begin. If received
 	 * bytes have not been consumed, the connection is closed instead.
 	 * <p>
-	 * The connection becomes available again once everything written has been flushed, or
-	 * as soon as this method returns if nothing is queued.
+	 * The connection becomes available again once everything written has been flushed. If
+	 * nothing is queued, that is when this method returns.
 	 */
 	void release();
 

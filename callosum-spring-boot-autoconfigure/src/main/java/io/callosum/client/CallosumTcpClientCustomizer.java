@@ -21,9 +21,10 @@ import reactor.netty.tcp.TcpClient;
 /**
  * Callback interface that customizes the Reactor Netty {@link TcpClient} of a
  * {@link CallosumClient}. Customizers are called in order on each start of the client,
- * after TCP keep-alive has been configured. The client sets the address, resolver,
- * connect timeout, TLS, handlers and event loops afterwards, so a customizer cannot
- * replace them.
+ * after TCP keep-alive has been configured. Afterwards, the client sets the address,
+ * resolver, connect timeout, half-closure, event loops and, if it has an
+ * {@code SslProvider}, TLS, which a customizer therefore cannot replace, and adds its own
+ * handlers.
  *
  * @author The Callosum authors
  * @since 0.1.0

@@ -108,7 +108,7 @@ final class ClientRun implements PoolObserver {
 
 	/**
 	 * Stop.
-	 * @param timeout the maximum time to wait for leases to end
+	 * @param timeout how long leases may last; then their connections are closed
 	 */
 	void stop(Duration timeout) {
 		this.stopping = true;

@@ -84,7 +84,7 @@ final class ClientRuns {
 
 	/**
 	 * Stop all runs, and wait for their end unless the current thread must not wait.
-	 * @param timeout the maximum time to wait for leases to end
+	 * @param timeout how long leases may last; then their connections are closed
 	 */
 	void stop(Duration timeout) {
 		List<ClientRun> runs = this.runs;

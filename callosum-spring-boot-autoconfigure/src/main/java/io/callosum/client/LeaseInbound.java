@@ -65,7 +65,8 @@ final class LeaseInbound extends Flux<Object> implements NettyInbound, Subscript
 	private boolean ended;
 
 	/**
-	 * The failure that ended it, or {@code null} if the connection ended.
+	 * The failure that ended it, or {@code null} if it has not ended or the connection
+	 * ended.
 	 */
 	private @Nullable Throwable failure;
 

@@ -226,10 +226,11 @@ public class CallosumServer {
 	}
 
 	/**
-	 * Return how long a task has to wait for an event loop of this server: the longest
-	 * wait of all loops, as measured by the previous call of this method. Less than a
-	 * millisecond is normal. More means that code holds an event loop for too long and
-	 * delays connections. This method does not block.
+	 * Return how long a task has to wait for an event loop of this server. Each call
+	 * submits a task to every loop, unless one still waits there, and returns the longest
+	 * wait of the tasks that earlier calls submitted, so far if one still waits. Less
+	 * than a millisecond is normal. More means that code holds an event loop for too long
+	 * and delays connections. This method does not block.
 	 * @return the lag, 0 at the first call after a start and while the server is stopped
 	 */
 	public Duration eventLoopLag() {

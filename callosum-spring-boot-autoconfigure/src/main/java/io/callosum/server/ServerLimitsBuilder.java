@@ -146,9 +146,9 @@ abstract sealed class ServerLimitsBuilder permits CallosumServer.Builder {
 	}
 
 	/**
-	 * Set how long a handler may continue after its peer has closed the connection and
-	 * everything that the peer sent has been delivered. Then the handler is cancelled.
-	 * Anything that it still writes is dropped.
+	 * Set how long a handler may continue after its peer has left and everything that the
+	 * peer sent has been delivered. During this time, what it writes is dropped. When the
+	 * timeout expires, the handler is cancelled.
 	 * @param completionTimeout the timeout, more than 0; the default is 10 seconds
 	 * @return this builder
 	 */

@@ -29,7 +29,7 @@
  * free when the listeners have returned.</li>
  * </ol>
  * Each slot that was assigned has exactly one {@code SlotFreeEvent}, even if there was no
- * {@code ConnectionEvent}. A connection that is refused before that has neither.
+ * {@code ConnectionEvent}. A connection that is refused before it has a slot has neither.
  * <p>
  * {@link io.callosum.server.ServerStartedEvent},
  * {@link io.callosum.server.ServerStoppingEvent} and

@@ -40,7 +40,7 @@ public final class ReceiveBuffers extends DefaultMaxMessagesRecvByteBufAllocator
 
 	/**
 	 * The largest buffer for bytes that a codec decodes. Other connections of the event
-	 * loop wait while its messages, up to a thousand, are processed.
+	 * loop wait while its messages are processed, up to a thousand from each peer.
 	 */
 	static final int DECODED = 1024;
 

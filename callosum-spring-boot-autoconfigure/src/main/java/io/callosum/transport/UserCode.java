@@ -210,8 +210,8 @@ public final class UserCode {
 	}
 
 	/**
-	 * Return how long code of the application has blocked the event loop on the current
-	 * thread, if that is long enough for a warning.
+	 * Return how long code of the application has held the current thread, if that is an
+	 * event loop and the time is long enough for a warning.
 	 * @param start when the code started, as returned by {@link System#nanoTime()}
 	 * @return the time in nanoseconds, or 0 if it is short or the thread is not an event
 	 * loop

@@ -322,14 +322,14 @@ public class ClientProperties {
 	public static class Dns {
 
 		/**
-		 * Minimum time to use the addresses of a host name, even if the time to live of
+		 * Minimum time before a host name is resolved again, even if the time to live of
 		 * the DNS answer is shorter.
 		 */
 		private Duration minTtl = Duration.ofSeconds(5);
 
 		/**
-		 * Maximum time to use the addresses of a host name, even if the time to live of
-		 * the DNS answer is longer.
+		 * Maximum time before a host name is resolved again, even if the time to live of
+		 * the DNS answer is longer. If that fails, the last addresses stay in use.
 		 */
 		private Duration maxTtl = Duration.ofSeconds(30);
 

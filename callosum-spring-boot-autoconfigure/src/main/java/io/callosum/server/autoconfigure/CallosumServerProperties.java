@@ -129,8 +129,8 @@ public class CallosumServerProperties {
 	private @Nullable Duration writeTimeout;
 
 	/**
-	 * How long a connection handler may continue after its peer has left, measured from
-	 * the last delivery of bytes.
+	 * How long a connection handler may continue after its peer has left and all bytes
+	 * that the peer sent have been delivered.
 	 */
 	private Duration completionTimeout = Duration.ofSeconds(10);
 
@@ -370,18 +370,20 @@ public class CallosumServerProperties {
 	}
 
 	/**
-	 * Where event listeners, the slot allocator and the connection handler are called.
+	 * Where event listeners, the slot allocator and the {@code handle} method of the
+	 * connection handler are called.
 	 */
 	public enum ListenerExecution {
 
 		/**
-		 * On the event loop of the connection. None of them must block.
+		 * On the event loop of the connection, where they must not block.
 		 */
 		EVENT_LOOP,
 
 		/**
 		 * On the bean {@code callosumTaskExecutor} if there is one, otherwise on
-		 * {@code applicationTaskExecutor}. All of them may block.
+		 * {@code applicationTaskExecutor}, where they may block. The operators of the
+		 * publisher that a handler returns still run on the event loop.
 		 */
 		TASK_EXECUTOR
 

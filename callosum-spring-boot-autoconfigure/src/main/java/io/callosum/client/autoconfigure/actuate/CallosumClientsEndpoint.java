@@ -116,7 +116,7 @@ class CallosumClientsEndpoint {
 	 * @param slot the slot that the server sent
 	 * @param server the address of the server
 	 * @param connectedAt when the connection was added to the pool
-	 * @param leased whether the connection is leased
+	 * @param leased whether the connection is leased, or in use by its initializer
 	 * @param retiring whether the connection will be closed when its lease ends
 	 */
 	record MemberDescriptor(String connectionId, int slot, String server, Instant connectedAt, boolean leased,
