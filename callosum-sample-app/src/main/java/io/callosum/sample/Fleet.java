@@ -45,7 +45,7 @@ import org.springframework.util.Assert;
 import io.callosum.client.ServerAddress;
 
 /**
- * Servers and clients to look at, all in this process, over real connections. The methods
+ * Servers and clients to look at, all in this process, with real connections. The methods
  * that change servers or clients block.
  */
 @Component
@@ -69,7 +69,7 @@ class Fleet implements SmartLifecycle {
 	private static final Duration TICK = Duration.ofMillis(250);
 
 	/**
-	 * Each client sends a request once in so many ticks.
+	 * The number of ticks between two requests of a client.
 	 */
 	private static final int TICKS_PER_REQUEST = 4;
 
@@ -126,7 +126,7 @@ class Fleet implements SmartLifecycle {
 
 	@Override
 	public synchronized void start() {
-		// One pair of threads for everything, which has little to do
+		// A few threads for everything, because they have little to do
 		this.loops = LoopResources.create("fleet", 1, 2, true);
 		this.addresses = Sinks.many().replay().latest();
 		this.poolSize = POOL_SIZE;
@@ -219,8 +219,8 @@ class Fleet implements SmartLifecycle {
 	}
 
 	/**
-	 * Do something with a server. What has no effect, such as stopping a stopped server,
-	 * is not reported.
+	 * Apply an action to a server. An action without effect, such as stopping a stopped
+	 * server, is not reported.
 	 */
 	void control(String name, ServerAction action) {
 		FleetServer server = server(name);
@@ -253,7 +253,8 @@ class Fleet implements SmartLifecycle {
 	}
 
 	/**
-	 * Report what is about to be done, so that it comes before what clients do then.
+	 * Report an action before it is done, so that it precedes the reactions of the
+	 * clients.
 	 */
 	private void reportIfRunning(FleetServer server, String action) {
 		if (server.state() != FleetServer.State.STOPPED) {
@@ -278,8 +279,8 @@ class Fleet implements SmartLifecycle {
 	}
 
 	/**
-	 * Start to restart one server after another, each when the one before has recovered
-	 * its share of the connections. Ends with a reset.
+	 * Start to restart one server after another, each when the previous one has recovered
+	 * its share of the connections or has had enough time to. A reset ends this.
 	 */
 	synchronized void restartAll() {
 		assertRunning();
@@ -323,7 +324,7 @@ class Fleet implements SmartLifecycle {
 	}
 
 	/**
-	 * Do something that blocks, on a thread that may. Nothing interrupts it.
+	 * Run a blocking action on a thread that may block. It is never interrupted.
 	 */
 	Mono<Void> inBackground(Runnable action) {
 		return Mono.fromFuture(() -> CompletableFuture.runAsync(action, this.executor), true);
@@ -361,7 +362,7 @@ class Fleet implements SmartLifecycle {
 			this.board.update(this.servers, this.clients, this.poolSize, isRolling());
 		}
 		catch (RuntimeException ex) {
-			// Without this, there would be no further tick
+			// Without the catch, there would be no further tick
 			logger.error("The fleet could not be updated", ex);
 		}
 	}

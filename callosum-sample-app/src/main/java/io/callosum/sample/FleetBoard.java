@@ -73,7 +73,7 @@ class FleetBoard {
 	}
 
 	/**
-	 * Forget what the fleet before this one did.
+	 * Forget what the previous fleet did.
 	 */
 	synchronized void begin() {
 		this.failed = 0;
@@ -209,7 +209,7 @@ class FleetBoard {
 	 *
 	 * @param since the version that it builds on, or a negative number for a snapshot
 	 * @param version the version that it leads to
-	 * @param now the time now, by this machine's clock in milliseconds
+	 * @param now the current time, by this machine's clock in milliseconds
 	 * @param settings the settings
 	 * @param names the names of all servers, in order
 	 * @param servers the servers that have changed
@@ -255,15 +255,15 @@ class FleetBoard {
 	}
 
 	/**
-	 * What happened in one step.
+	 * An event, which may combine several of the same type.
 	 *
 	 * @param version the version
-	 * @param at when, by this machine's clock in milliseconds
-	 * @param type what
+	 * @param at when it happened, by this machine's clock in milliseconds
+	 * @param type what happened
 	 * @param server the name of the server, or {@code null}
 	 * @param clients the clients
-	 * @param count how often
-	 * @param text more about it, for an action what was done
+	 * @param count how often it happened
+	 * @param text the details, for an action what was done
 	 */
 	record Event(long version, long at, String type, String server, List<Integer> clients, int count,
 			String text) implements Versioned {

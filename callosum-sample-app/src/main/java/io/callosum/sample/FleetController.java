@@ -106,9 +106,9 @@ class FleetController {
 	}
 
 	/**
-	 * Pictures that are not drawn until they are asked for. The web server keeps the next
-	 * ones for a viewer that is slow, and each of them shows the fleet as it is when it
-	 * is written.
+	 * Pictures that are drawn only when they are requested. The web server queues the
+	 * next ones for a slow viewer, and each of them shows the fleet as it is when the
+	 * picture is written.
 	 */
 	Flux<Flux<String>> pictures() {
 		Flux<String> first = Flux.defer(() -> Flux.just(draw()));

@@ -205,7 +205,7 @@ class SlotBoard {
 	 *
 	 * @param since the version that it builds on, or a negative number for a snapshot
 	 * @param version the version that it leads to
-	 * @param now the time now
+	 * @param now the current time
 	 * @param address the address that the server listens on
 	 * @param fleet whether there is a fleet to look at
 	 * @param totals the totals

@@ -85,8 +85,8 @@ class UpdateStream {
 	}
 
 	/**
-	 * Spring would write the JSON into a pooled buffer, and lose it when the viewer
-	 * leaves at that moment.
+	 * Convert an update here, because Spring would write the JSON into a pooled buffer,
+	 * and leak the buffer if the viewer left at that moment.
 	 */
 	private ServerSentEvent<String> toServerSentEvent(Update update) {
 		return ServerSentEvent.builder(this.json.writeValueAsString(update))

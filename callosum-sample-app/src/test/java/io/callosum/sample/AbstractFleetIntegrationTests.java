@@ -81,7 +81,7 @@ abstract class AbstractFleetIntegrationTests {
 	}
 
 	/**
-	 * The number of cells that each bar has.
+	 * Return the number of cells of each bar.
 	 */
 	Map<String, Integer> counts() {
 		Map<String, Integer> counts = new HashMap<>();
@@ -105,8 +105,8 @@ abstract class AbstractFleetIntegrationTests {
 	}
 
 	/**
-	 * Return whether the feed has shown a text since the page was opened, even if it has
-	 * forgotten it.
+	 * Return whether the feed has shown a text since the page was opened, even if it no
+	 * longer does.
 	 */
 	boolean wasFed(String text) {
 		return (boolean) this.browser.run("return window.fed.some((item) => item.includes(arguments[0]))", text);

@@ -23,7 +23,7 @@ import io.callosum.sample.FleetBoard.Sample;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Adds samples by a clock of their own.
+ * Adds samples with given times to a history.
  */
 class BalanceHistoryTests {
 

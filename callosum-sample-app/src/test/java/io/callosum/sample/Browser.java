@@ -49,14 +49,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
- * A Chromium without a window, and with nothing of its user's.
+ * A Chromium without a window, and with a profile of its own.
  */
 final class Browser implements AutoCloseable {
 
 	private static final Path SCREENSHOTS = Path.of("target", "screenshots");
 
 	/**
-	 * The pictures of the README as they are now, to replace those in {@code docs}.
+	 * Where the current pictures for the README are, to replace those in {@code docs}.
 	 */
 	static final Path DOCS = Path.of("target", "docs");
 
@@ -85,13 +85,13 @@ final class Browser implements AutoCloseable {
 				new ChromeDriverService.Builder().usingDriverExecutable(chromedriver).usingAnyFreePort().build(),
 				options);
 		this.driver.manage().timeouts().scriptTimeout(PATIENCE);
-		// The time that a thread runs, not the time that it waits for a processor
+		// Measure how long a thread runs, not how long it waits for a processor
 		this.driver.executeCdpCommand("Performance.enable", Map.of("timeDomain", "threadTicks"));
 	}
 
 	/**
-	 * Start the browser, or skip the test that needs it; where it has to be there, as in
-	 * continuous integration, fail.
+	 * Start the browser. If there is none, skip the test, or fail if no test may be
+	 * skipped, as in continuous integration.
 	 */
 	static Browser start() {
 		Optional<File> chromium = find("chromium", "chromium-browser", "google-chrome");
@@ -143,8 +143,8 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Press a button as soon as it is there and nothing covers it. This is one script,
-	 * because the page may be drawn again between two.
+	 * Press a button as soon as it is there and nothing covers it. This is a single
+	 * script, because the page may be redrawn between two.
 	 * @param name the label of the button, or its text if it has no label
 	 */
 	void press(String name) {
@@ -179,8 +179,8 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Return how many seconds the page has kept a processor busy until now. How busy the
-	 * machine is with other things makes no difference.
+	 * Return how many seconds the page has kept a processor busy so far. Other load on
+	 * the machine makes no difference.
 	 */
 	double busySeconds() {
 		List<?> metrics = (List<?>) this.driver.executeCdpCommand("Performance.getMetrics", Map.of()).get("metrics");
@@ -192,8 +192,8 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Show the page as it is once all its transitions have ended, also those that are yet
-	 * to begin.
+	 * Show the page as it is once all its transitions have ended, including those that
+	 * are yet to begin.
 	 */
 	private void endTransitions() {
 		run("""
@@ -205,7 +205,8 @@ final class Browser implements AutoCloseable {
 
 	/**
 	 * Return what axe finds wrong with the page: rules, each with an element that breaks
-	 * it. What is half faded in has too little contrast, so nothing fades afterwards.
+	 * it. Ends transitions first, because an element that is still fading in has too
+	 * little contrast.
 	 */
 	List<?> violations() throws IOException {
 		endTransitions();
@@ -224,17 +225,17 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Save a picture of the README, and check that the one in {@code docs} is as large
+	 * Save a picture for the README, and check that the one in {@code docs} is as large
 	 * and was taken of a page with the same labels.
 	 * @param name the name of the picture
 	 * @param labels selects the elements that look the same in each picture
-	 * @param condition the script of a condition that the picture has to meet
+	 * @param condition the script of a condition that the page has to meet
 	 */
 	void saveReadmePicture(String name, String labels, String condition) throws IOException {
 		endTransitions();
 		moveMouseAway();
 		run("document.activeElement.blur()");
-		// From then on nothing is drawn, so the picture shows what has met the condition
+		// Nothing is drawn afterwards, so the picture shows what met the condition
 		Awaitility.await(condition).atMost(PATIENCE).until(() -> (boolean) run("""
 				const text = (selector) => document.querySelector(selector).innerText;
 				const ready = document.querySelector('main :hover, :focus') === null && (%s);
@@ -271,7 +272,7 @@ final class Browser implements AutoCloseable {
 	}
 
 	/**
-	 * Return what the console shows that has not been returned before.
+	 * Return what the console has shown since the last call.
 	 */
 	List<String> console() {
 		return this.driver.manage().logs().get(LogType.BROWSER).getAll().stream().map(LogEntry::toString).toList();

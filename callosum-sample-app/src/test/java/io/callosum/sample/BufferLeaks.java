@@ -34,8 +34,9 @@ import org.springframework.test.util.ReflectionTestUtils;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The buffers that Netty's leak detector finds lost. It tracks every buffer in tests, and
- * is asked directly because each start of an application resets logging.
+ * The buffers that Netty's leak detector reports as lost. It tracks every buffer in
+ * tests, and its reports are not taken from the log because each start of an application
+ * resets logging.
  */
 final class BufferLeaks {
 
@@ -56,7 +57,7 @@ final class BufferLeaks {
 	}
 
 	/**
-	 * Note from now on what the detector finds.
+	 * Record from now on what the detector finds.
 	 */
 	static void watch() {
 		ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.PARANOID);
@@ -67,12 +68,12 @@ final class BufferLeaks {
 	 * Fail if a buffer was lost without being released.
 	 */
 	static void verifyNone() {
-		// Collecting the garbage is expensive, and in vain if all are released
+		// Collecting garbage is expensive, and useless if all buffers are released
 		if (!tracked.isEmpty()) {
 			collectGarbage();
-			// The second time, what the first collection found is in the detector's queue
+			// After this, what the first collection found is in the detector's queue
 			collectGarbage();
-			// When a buffer is allocated, the detector looks there
+			// The detector looks there when a buffer is allocated
 			ByteBufAllocator.DEFAULT.buffer().release();
 		}
 		List<String> lost = new ArrayList<>(found);

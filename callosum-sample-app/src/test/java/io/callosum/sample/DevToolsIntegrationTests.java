@@ -40,8 +40,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Restarts the sample by the developer tools: a new context in the same JVM, on the same
- * port.
+ * Restarts the sample with the developer tools: a new context in the same JVM, on the
+ * same port.
  */
 class DevToolsIntegrationTests {
 
@@ -70,7 +70,7 @@ class DevToolsIntegrationTests {
 		try (ServerSocket server = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
 				Sample sample = new Sample("--callosum.client.servers=127.0.0.1:" + server.getLocalPort(),
 						"--callosum.client.pool-size=2", "--callosum.client.slot-timeout=1m",
-						// The first time may come at any moment of the interval
+						// The first dial may come at any moment of the interval
 						"--callosum.client.roving-interval=1000d", "--callosum.server.port=0")) {
 			server.setSoTimeout(120_000);
 			List<Socket> first = giveSlots(server);
@@ -117,8 +117,8 @@ class DevToolsIntegrationTests {
 	}
 
 	/**
-	 * Return a port that is free, and that the system gives to no client while the server
-	 * is restarted. Those of the tests of the starter are above.
+	 * Return a free port that the system does not assign to a client while the server is
+	 * restarted. The ports of the starter's tests are above this range.
 	 */
 	private static int freePort() {
 		while (true) {
@@ -127,7 +127,7 @@ class DevToolsIntegrationTests {
 				return socket.getLocalPort();
 			}
 			catch (IOException ex) {
-				// In use, so the next
+				// In use, so try another one
 			}
 		}
 	}
@@ -147,7 +147,7 @@ class DevToolsIntegrationTests {
 			this.watched = Files.createDirectory(DevToolsIntegrationTests.this.folder.resolve("watched"));
 			List<String> command = new ArrayList<>(List.of(
 					Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-					// Too short a life for C2 to pay
+					// The process does not live long enough for C2 to pay off
 					"-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
 					SampleApplication.class.getName(), "--server.port=0", "--spring.devtools.livereload.enabled=false",
 					"--spring.devtools.restart.additional-paths=" + this.watched,
@@ -167,7 +167,7 @@ class DevToolsIntegrationTests {
 		}
 
 		void restart() throws IOException {
-			// In one step, which is one change
+			// In one step, so that it is a single change
 			Files.move(Files.writeString(DevToolsIntegrationTests.this.folder.resolve("Changed.class"), "now"),
 					this.watched.resolve("Changed.class"), StandardCopyOption.ATOMIC_MOVE);
 		}

@@ -30,7 +30,7 @@ import io.callosum.server.autoconfigure.LocalCallosumServerPort;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The first test of an application, as the README shows it.
+ * The first test of an application, as shown in the README.
  */
 @SpringBootTest(properties = "callosum.server.port=0")
 class FirstTests {

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Test;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Sends the fleet each request that there is, and those that it refuses.
+ * Sends the fleet requests of every kind, including those that it refuses.
  */
 class FleetControllerTests extends AbstractFleetTests {
 
@@ -60,7 +60,7 @@ class FleetControllerTests extends AbstractFleetTests {
 			Matcher names = Pattern.compile("`([^`]+)`").matcher(rows.group(1));
 			while (names.find()) {
 				String last = requests.isEmpty() ? "" : requests.get(requests.size() - 1);
-				// Only the last part, if the rest is as before
+				// A name without a slash replaces the last part of the previous request
 				requests.add(names.group(1).contains("/") ? names.group(1)
 						: last.substring(0, last.lastIndexOf('/') + 1) + names.group(1));
 			}
@@ -92,7 +92,7 @@ class FleetControllerTests extends AbstractFleetTests {
 		assertThat(actions()).isEmpty();
 		assertThat(change("POST", "servers/A/kill")).isEqualTo(204);
 		assertRefused("POST", "servers/A/freeze", 409, "Server A is not running");
-		// Nothing is left to do
+		// These requests have no effect
 		assertThat(change("POST", "servers/A/stop")).isEqualTo(204);
 		assertThat(change("POST", "servers/A/kill")).isEqualTo(204);
 		assertThat(change("POST", "servers/A/unfreeze")).isEqualTo(204);

@@ -125,7 +125,7 @@ class FleetIntegrationTests extends AbstractFleetIntegrationTests {
 		}
 		press("Add server");
 		await().until(() -> this.browser.text("#said").equals("There are already 10 servers, which is the maximum"));
-		// The browser logs every response that is an error
+		// The browser logs every error response
 		assertThat(this.browser.console()).allMatch((line) -> line.contains("409"));
 	}
 

@@ -136,7 +136,7 @@ class FleetPageIntegrationTests extends AbstractFleetIntegrationTests {
 		assertThat(pinned()).isEmpty();
 		assertThat(focused()).isEqualTo("Client 12");
 		type(Keys.ENTER);
-		// On the last button of the page before the clients, which does nothing with it
+		// Sent to the last button before the clients, which ignores the key
 		labelled("Kill C").sendKeys(Keys.ESCAPE);
 		assertThat(pinned()).isEmpty();
 		await().untilAsserted(() -> assertThat(lit()).isEmpty());
@@ -174,7 +174,7 @@ class FleetPageIntegrationTests extends AbstractFleetIntegrationTests {
 		long drawings = this.browser.drawings();
 		assertThat(busy / drawings).as("busy seconds per drawing, of which there are up to 4 a second")
 			.isLessThan(0.25);
-		// About half of the 500 connections move, and now and then one more
+		// About half of the 500 connections move, and occasionally one more
 		assertThat((long) this.browser.run("return window.cells")).as("cells replaced in " + drawings + " drawings")
 			.isBetween(100L, 500 + 10 * drawings);
 		assertThat((long) this.browser.run("return document.querySelectorAll('*').length")).isLessThan(3000);

@@ -39,11 +39,11 @@ class FleetRecoveryTests extends AbstractFleetTests {
 		awaitEven(3, 60);
 		int port = server("A").port();
 		assertThat(change("POST", "servers/A/" + action)).isEqualTo(204);
-		// Bound meanwhile, so that nobody else is given the port
+		// Bound in the meantime, so that no other process can get the port
 		try (Socket bound = new Socket()) {
 			bound.setReuseAddress(true);
 			bound.bind(new InetSocketAddress("127.0.0.1", port));
-			// At once, because the feed forgets
+			// Check the feed at once, because it forgets old events
 			await().until(() -> hasEvent("lost", "A"));
 			await().until(() -> hasEvent("kept", "B"));
 			await().until(() -> server("A").state().equals("stopped") && connections("A") == 0

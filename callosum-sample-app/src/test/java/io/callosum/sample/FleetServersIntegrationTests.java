@@ -64,7 +64,7 @@ class FleetServersIntegrationTests extends AbstractFleetIntegrationTests {
 		WebElement weight = labelled("Weight of C");
 		assertThat(weight.findElement(By.xpath("..")).getText()).startsWith("Weight");
 		weight.sendKeys(Keys.ARROW_DOWN);
-		// Further keys, at once however slow the machine is
+		// More key presses, with no delay even on a slow machine
 		this.browser.run("""
 				for (const value of [3, 4, 3, 2]) {
 					arguments[0].value = value;

@@ -41,7 +41,7 @@ import reactor.core.publisher.Mono;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Reads what terminals are shown of the fleet while it changes.
+ * Reads what terminals show of the fleet while it changes.
  */
 class FleetTerminalTests extends AbstractFleetTests {
 
@@ -103,7 +103,7 @@ class FleetTerminalTests extends AbstractFleetTests {
 			}
 
 		};
-		// The web server also asks for many and writes them one after another
+		// The web server also requests many and writes them one after another
 		this.sample.bean(FleetController.class).pictures().concatMap(Function.identity(), 32).subscribe(terminal);
 		assertThat(pictures.poll(30, TimeUnit.SECONDS)).contains("3 servers");
 		// In this time, pictures could pile up

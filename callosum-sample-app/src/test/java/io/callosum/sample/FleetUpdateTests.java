@@ -29,7 +29,7 @@ import org.springframework.context.annotation.Primary;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Lets updates of the fleet fail, and measures how much of a processor they take.
+ * Makes updates of the fleet fail, and measures how much of a processor updates take.
  */
 class FleetUpdateTests extends AbstractFleetTests {
 

@@ -33,7 +33,7 @@ import io.callosum.sample.FleetBoard.Event;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Reads what viewers are shown of the fleet while it changes, and leaves in the middle.
+ * Reads what viewers see of the fleet while it changes, and leaves in the middle.
  */
 class FleetViewerTests extends AbstractFleetTests {
 

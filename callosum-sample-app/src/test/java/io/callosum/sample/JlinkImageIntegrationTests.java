@@ -39,10 +39,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
- * Runs the jar of the sample on a Java runtime that has only the modules which Spring
- * Boot and Netty need, and so not {@code jdk.net}, which sets keep-alive on NIO. Skipped
- * if {@code jlink} is missing or has nothing to link, which is a failure where the system
- * property {@code callosum.tests.skip-nothing} is set.
+ * Runs the jar of the sample on a Java runtime that has only the modules that Spring Boot
+ * and Netty need, and therefore not {@code jdk.net}, which sets keep-alive with NIO.
+ * Skipped if {@code jlink} is missing or has nothing to link, which is a failure if the
+ * system property {@code callosum.tests.skip-nothing} is set.
  */
 class JlinkImageIntegrationTests {
 
@@ -90,7 +90,7 @@ class JlinkImageIntegrationTests {
 		String jar = System.getProperty("sample.jar");
 		assertThat(jar).as("the system property sample.jar, which the build sets").isNotNull();
 		Path log = folder.resolve(transport + ".log");
-		// Too short a life for C2 to pay
+		// The process does not live long enough for C2 to pay off
 		Process process = new ProcessBuilder(java.toString(), "-XX:TieredStopAtLevel=1", "-jar",
 				new File(jar).getAbsolutePath(), "--spring.main.web-application-type=none", "--callosum.server.port=0",
 				"--callosum.server.native-transport=" + nativeTransport)

@@ -38,7 +38,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Checks over HTTP who may read the page and push connections off.
+ * Checks over HTTP who may read the page and close connections.
  */
 @ParameterizedClass(name = "native transport: {0}")
 @ValueSource(booleans = { true, false })

@@ -219,7 +219,7 @@ class PageIntegrationTests {
 				clients.add(this.sample.connect());
 			}
 			awaitSlots(target);
-			// Time has to pass for there to be something to plot
+			// Let time pass, so that there is something to plot
 			await().pollDelay(Duration.ofMillis(1100)).until(() -> true);
 		}
 		clients.get(3).close();
@@ -236,9 +236,9 @@ class PageIntegrationTests {
 	}
 
 	/**
-	 * Wait until the page shows what the server has.
-	 * @param connections how many those are when the server knows of all that have come
-	 * and gone
+	 * Wait until the page shows the connections of the server.
+	 * @param connections how many there are once the server has noticed all that have
+	 * been opened and closed
 	 */
 	private void awaitSlots(int connections) {
 		await().untilAsserted(() -> {
@@ -270,7 +270,7 @@ class PageIntegrationTests {
 	}
 
 	/**
-	 * Breaks the way from the browser to the sample.
+	 * Breaks the connection between the browser and the sample.
 	 */
 	static class Breaker {
 

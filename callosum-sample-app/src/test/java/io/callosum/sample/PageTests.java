@@ -220,7 +220,7 @@ class PageTests {
 	}
 
 	/**
-	 * Does with the stream what the page does.
+	 * Reads the stream as the page does.
 	 */
 	private final class Viewer implements AutoCloseable {
 
@@ -248,7 +248,7 @@ class PageTests {
 		}
 
 		void readUntil(Predicate<Viewer> condition) throws IOException {
-			// Heartbeats go on for ever
+			// Heartbeats continue forever
 			long deadline = System.nanoTime() + Duration.ofSeconds(60).toNanos();
 			while (!condition.test(this)) {
 				assertThat(System.nanoTime()).as("the time").isLessThan(deadline);

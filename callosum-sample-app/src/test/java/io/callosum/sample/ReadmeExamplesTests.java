@@ -293,7 +293,7 @@ class ReadmeExamplesTests {
 	}
 
 	/**
-	 * Wait until the handlers of a connection have had so many bytes.
+	 * Wait until the handlers of a connection have received this many bytes.
 	 */
 	private static void awaitReceived(CallosumConnection connection, int count) {
 		await().atMost(Duration.ofSeconds(30)).until(() -> connection.bytesReceived() >= count);

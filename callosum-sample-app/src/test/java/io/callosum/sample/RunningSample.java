@@ -103,7 +103,7 @@ final class RunningSample implements AutoCloseable {
 	}
 
 	/**
-	 * By hand, as HTTP clients choose some headers themselves.
+	 * Send a request by hand, because HTTP clients choose some headers themselves.
 	 */
 	Response request(String request, String... headers) throws IOException {
 		try (Socket socket = new Socket(InetAddress.getByName("127.0.0.1"), httpPort())) {

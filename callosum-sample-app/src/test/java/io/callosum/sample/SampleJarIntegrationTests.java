@@ -90,7 +90,7 @@ class SampleJarIntegrationTests {
 					assertThat(STARTED.matcher(Files.readString(log)).results()).as("servers without a page")
 						.hasSize(1);
 				}
-				// Nothing but the server keeps the JVM without a web server alive
+				// Without a web server, only the Callosum server keeps the JVM alive
 				assertThat(process.isAlive()).isTrue();
 				process.destroy();
 				assertThat(in.readLine()).as("what comes after the drain").isNull();
@@ -98,7 +98,7 @@ class SampleJarIntegrationTests {
 			assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("the process has ended").isTrue();
 			assertThat(Files.readString(log)).contains("Callosum server stopped").doesNotContain(" ERROR ");
 			assertThat(Files.readAllLines(log)).filteredOn((line) -> line.contains(" WARN "))
-				// A machine that is busy, and an application that is started without
+				// On a busy machine, and in an application that is started without
 				// options
 				.allMatch((line) -> line.contains("held an event loop") || line.contains("MaxDirectMemorySize"));
 		}
@@ -112,7 +112,7 @@ class SampleJarIntegrationTests {
 		assertThat(jar).as("the system property sample.jar, which the build sets").isNotNull();
 		List<String> command = new ArrayList<>();
 		command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-		// Too short a life for C2 to pay
+		// The process does not live long enough for C2 to pay off
 		command.addAll(List.of("-XX:TieredStopAtLevel=1", option));
 		command.addAll(List.of("-jar", new File(jar).getAbsolutePath(), "--callosum.server.port=0", "--server.port=0"));
 		return new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();

@@ -36,8 +36,8 @@ import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotRequest;
 
 /**
- * A slot is released, and the lowest free one allocated. A tenth of the slots held is
- * free besides, at random to begin with: whatever keeps the free ones is never empty.
+ * Releases a slot and allocates the lowest free one. In addition, a tenth as many slots
+ * as are held are free, at first at random, so the set of free slots is never empty.
  *
  * @author The Callosum authors
  */
@@ -48,7 +48,7 @@ public class AllocatorBenchmark {
 	private static final int BURST = 64;
 
 	/**
-	 * One connection goes, one comes.
+	 * One connection closes, and one opens.
 	 * @param slots the slots of this thread
 	 * @return the slot allocated
 	 */
@@ -62,14 +62,14 @@ public class AllocatorBenchmark {
 	}
 
 	/**
-	 * Many connections go, then as many come.
+	 * Many connections close, then as many open.
 	 * @param slots the slots of this thread
 	 * @return a slot allocated
 	 */
 	@Benchmark
 	@OperationsPerInvocation(BURST)
 	public int inBursts(HeldSlots slots) {
-		// Neighbours of this array hold slots that have nothing in common
+		// Neighbours in this array hold unrelated slots
 		int index = slots.random();
 		int[] held = slots.held;
 		for (int i = 0; i < BURST; i++) {

@@ -30,8 +30,8 @@ import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotRequest;
 
 /**
- * The allocators that are measured side by side. The rivals are spared what the product
- * owes: they have no maximum, and do not check that a released slot is in use.
+ * The allocators that are measured side by side. The rivals do less than the product:
+ * they have no maximum, and do not check that a released slot is in use.
  *
  * @author The Callosum authors
  */
@@ -43,22 +43,22 @@ public enum AllocatorRival {
 	LOWEST_SLOT_ALLOCATOR("LowestSlotAllocator", LowestSlotAllocator::new),
 
 	/**
-	 * A heap of the free slots, and the next that was never given.
+	 * A heap of the free slots, and the next slot that was never assigned.
 	 */
 	PRIORITY_QUEUE("PriorityQueue, locked", LockedPriorityQueue::new),
 
 	/**
-	 * The same without a lock around both, so that not always the lowest is given.
+	 * The same without a lock around both, so the lowest slot is not always assigned.
 	 */
 	PRIORITY_BLOCKING_QUEUE("PriorityBlockingQueue, atomic counter", BlockingQueue::new),
 
 	/**
-	 * A tree of the free slots, and the next that was never given.
+	 * A tree of the free slots, and the next slot that was never assigned.
 	 */
 	TREE_SET("TreeSet, locked", LockedTreeSet::new),
 
 	/**
-	 * A bit for each slot, and how far there is no free one.
+	 * A bit for each slot, and a hint below which no slot is free.
 	 */
 	BIT_SET("BitSet with a hint, locked", LockedBitSet::new);
 

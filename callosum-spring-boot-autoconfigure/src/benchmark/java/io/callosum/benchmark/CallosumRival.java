@@ -117,7 +117,7 @@ final class CallosumRival {
 	}
 
 	/**
-	 * The same, and a handler that sends back what it receives.
+	 * The same listeners, and a handler that sends back what it receives.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	static class Echo extends Listeners {
@@ -130,7 +130,7 @@ final class CallosumRival {
 	}
 
 	/**
-	 * Two listeners that keep the slots.
+	 * Two listeners that manage the slots.
 	 */
 	@Configuration(proxyBeanMethods = false)
 	@EnableAutoConfiguration

@@ -33,8 +33,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A process of a benchmark that is asked by lines and answers by lines. It does not
- * outlive the one that starts it: it ends with its standard input at the latest.
+ * A process of a benchmark that reads questions and writes answers as lines. It does not
+ * outlive its parent: it ends at the latest when its standard input does.
  *
  * @author The Callosum authors
  */
@@ -99,7 +99,7 @@ final class ChildProcess implements AutoCloseable {
 			reader.lines().forEach(this.answers::add);
 		}
 		catch (IOException | UncheckedIOException ex) {
-			// The process has ended, which the code that waits for an answer finds out
+			// The process has ended. Code that waits for an answer will notice
 		}
 	}
 
@@ -150,7 +150,7 @@ final class ChildProcess implements AutoCloseable {
 		}
 		try {
 			for (File thread : threads) {
-				// In nanoseconds, user and system; that of the process counts in ticks
+				// In nanoseconds, user and system; that of the process is in ticks
 				long nanos = Long.parseLong(Files.readString(thread.toPath().resolve("schedstat")).split(" ")[0]);
 				all += nanos;
 				String name = Files.readString(thread.toPath().resolve("comm"));
@@ -166,7 +166,7 @@ final class ChildProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Return the bytes of memory of the process that are in use.
+	 * Return the resident memory of the process in bytes.
 	 */
 	long residentSetSize() {
 		try (var lines = Files.lines(Path.of("/proc/" + this.process.pid() + "/status"))) {
@@ -183,7 +183,7 @@ final class ChildProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Ask the process to end, and wait for so long at most.
+	 * Ask the process to end, and wait for it up to the timeout.
 	 */
 	void terminate(Duration timeout) {
 		this.process.destroy();
@@ -211,7 +211,7 @@ final class ChildProcess implements AutoCloseable {
 	 * Processor time.
 	 *
 	 * @param all the nanoseconds of all threads
-	 * @param compilers those of the just-in-time compilers' threads
+	 * @param compilers the nanoseconds of the threads of the just-in-time compilers
 	 */
 	record CpuTime(long all, long compilers) {
 

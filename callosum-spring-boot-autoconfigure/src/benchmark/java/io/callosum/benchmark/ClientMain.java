@@ -32,19 +32,19 @@ import java.util.Deque;
 import org.HdrHistogram.Histogram;
 
 /**
- * The clients, in a process of their own, on one thread. It is asked by lines on its
- * standard input, answers by lines on its standard output, and ends with its standard
- * input.
+ * The clients, in a process of their own, on one thread. The process reads questions as
+ * lines from its standard input, writes answers as lines to its standard output, and ends
+ * when its standard input does.
  * <dl>
  * <dt>{@code connect <port> <connections> <in flight>}
- * <dd>connect, read the slot line, close, so many times, and so many at once; answers
- * with the nanoseconds that it took, and the 50th, 99th and 99.9th percentile of those
- * from the connect to the slot line
+ * <dd>connect, read the slot line and close, this many times and this many at once;
+ * answers with the nanoseconds that it took, and the 50th, 99th and 99.9th percentile of
+ * the nanoseconds from the connect to the slot line
  * <dt>{@code echo <port> <connections> <bytes> <messages>}
- * <dd>send messages of so many bytes and wait for their echo; answers with the
+ * <dd>send messages of this many bytes and wait for their echo; answers with the
  * nanoseconds that it took
  * <dt>{@code hold <port> <connections>}
- * <dd>have so many connections open
+ * <dd>keep this many connections open
  * </dl>
  *
  * @author The Callosum authors
@@ -53,7 +53,8 @@ final class ClientMain {
 
 	/**
 	 * The side that closes first keeps the pair of addresses for a minute, and an address
-	 * has 28,000 ports: with many addresses, the system need not search for a free one.
+	 * has 28,000 ports: with many addresses, the system does not have to search for a
+	 * free port.
 	 */
 	private static final int ADDRESSES = 64;
 
@@ -170,7 +171,7 @@ final class ClientMain {
 		SocketChannel channel = SocketChannel.open();
 		channel.configureBlocking(false);
 		long start = System.nanoTime();
-		// Over the loopback interface it is there at once, but connect() does not say so
+		// On the loopback interface it connects at once, but connect() returns false
 		boolean connected = channel.connect(this.addresses[this.nextAddress++ % ADDRESSES]) || channel.finishConnect();
 		channel.register(this.selector, connected ? SelectionKey.OP_READ : SelectionKey.OP_CONNECT, start);
 	}

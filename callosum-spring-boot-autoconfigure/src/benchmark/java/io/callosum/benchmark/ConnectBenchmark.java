@@ -77,7 +77,7 @@ final class ConnectBenchmark {
 				for (Rival rival : rivals) {
 					rounds.get(rival).add(measure(client, servers.get(rival), ports.get(rival)));
 				}
-				// None always runs after the same other one
+				// So that no rival always runs after the same other one
 				Collections.shuffle(rivals);
 			}
 			long connections = this.settings.warmupConnections()
@@ -108,8 +108,8 @@ final class ConnectBenchmark {
 	}
 
 	/**
-	 * A server that has lost a slot, or does not notice that its peers leave, is cheap,
-	 * and of no use.
+	 * Check that all slots were taken and freed. A server that loses slots, or does not
+	 * notice that its peers leave, is cheap but useless.
 	 */
 	static void checkSlots(String title, ChildProcess server, long connections) {
 		String expected = connections + " " + connections;
@@ -167,14 +167,14 @@ final class ConnectBenchmark {
 	/**
 	 * What was measured in one round.
 	 *
-	 * @param connectionsPerSecond how many connections were served a second
+	 * @param connectionsPerSecond how many connections were served per second
 	 * @param cpuMicros the server's processor time for each connection
 	 * @param compilerMicros how much of that was just-in-time compilation
 	 * @param serverLoad the share of its processor that the server used
 	 * @param clientLoad the share of its processor that the client used
-	 * @param p50Micros the median from the connect to the slot line
-	 * @param p99Micros the 99th percentile of the same
-	 * @param p999Micros the 99.9th percentile of the same
+	 * @param p50Micros the median of the time from the connect to the slot line
+	 * @param p99Micros the 99th percentile of that time
+	 * @param p999Micros the 99.9th percentile of that time
 	 */
 	private record Round(double connectionsPerSecond, double cpuMicros, double compilerMicros, double serverLoad,
 			double clientLoad, double p50Micros, double p99Micros, double p999Micros) {

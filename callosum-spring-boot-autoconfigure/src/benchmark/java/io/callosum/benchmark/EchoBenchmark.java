@@ -28,7 +28,7 @@ import java.util.Map;
 import io.callosum.benchmark.ChildProcess.CpuTime;
 
 /**
- * What it costs a server to receive a message and to send it back.
+ * What it costs a server to receive a message and send it back.
  *
  * @author The Callosum authors
  */
@@ -83,7 +83,7 @@ final class EchoBenchmark {
 						rounds.get(size).get(rival).add(measure(client, servers.get(rival), ports.get(rival), size));
 					}
 				}
-				// None always runs after the same other one
+				// So that no rival always runs after the same other one
 				Collections.shuffle(rivals);
 			}
 			long connections = (1L + this.settings.rounds())
@@ -144,7 +144,7 @@ final class EchoBenchmark {
 	}
 
 	/**
-	 * Which messages, and on how many connections.
+	 * The size of the messages, and the number of connections.
 	 */
 	private enum Size {
 
@@ -167,7 +167,7 @@ final class EchoBenchmark {
 	/**
 	 * What was measured in one round.
 	 *
-	 * @param messagesPerSecond how many messages came back a second
+	 * @param messagesPerSecond how many messages came back per second
 	 * @param cpuMicros the server's processor time for each message
 	 * @param compilerMicros how much of that was just-in-time compilation
 	 * @param serverLoad the share of its processor that the server used

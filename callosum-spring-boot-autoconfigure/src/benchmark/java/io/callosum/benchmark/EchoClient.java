@@ -28,8 +28,8 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Sends messages on a number of connections, on each the next when the last has come
- * back, and compares every byte.
+ * Sends messages on a number of connections, each message when the previous one has come
+ * back on its connection, and compares every byte.
  *
  * @author The Callosum authors
  */
@@ -55,7 +55,7 @@ final class EchoClient implements AutoCloseable {
 	}
 
 	/**
-	 * Send so many messages in total, and return the nanoseconds that it took.
+	 * Send this many messages in total, and return the nanoseconds that it took.
 	 */
 	long run(int messages) throws IOException {
 		long start = System.nanoTime();
@@ -94,7 +94,7 @@ final class EchoClient implements AutoCloseable {
 	}
 
 	/**
-	 * A connection with one message on its way.
+	 * A connection with one message in flight.
 	 */
 	private final class Echo {
 
@@ -135,7 +135,7 @@ final class EchoClient implements AutoCloseable {
 		}
 
 		/**
-		 * Return whether all has come back.
+		 * Return whether the whole message has come back.
 		 */
 		boolean read() throws IOException {
 			ByteBuffer buffer = EchoClient.this.buffer.clear();

@@ -28,7 +28,7 @@ import java.util.Map;
 import io.callosum.benchmark.ChildProcess.CpuTime;
 
 /**
- * What it costs a client to send a request on a connection of its pool and to read the
+ * What it costs a client to send a request on a connection of its pool and read the
  * answer.
  *
  * @author The Callosum authors
@@ -88,7 +88,7 @@ final class ExchangeBenchmark {
 						rounds.get(callers).get(rival).add(measure(clients.get(rival), server, callers));
 					}
 				}
-				// None always runs after the same other one
+				// So that no rival always runs after the same other one
 				Collections.shuffle(rivals);
 			}
 			IdleClientBenchmark.checkOpen(server, rivals.size() * POOL_SIZE);
@@ -99,7 +99,7 @@ final class ExchangeBenchmark {
 	}
 
 	private Round measure(ChildProcess client, ChildProcess server, int callers) {
-		// Alone, a caller waits for the other process each time
+		// A single caller waits for the other process each time
 		int exchanges = (callers == 1) ? this.settings.exchanges() / 2 : this.settings.exchanges();
 		exchanges -= exchanges % callers;
 		CpuTime clientBefore = client.cpuTime();
@@ -156,13 +156,13 @@ final class ExchangeBenchmark {
 	/**
 	 * What was measured in one round.
 	 *
-	 * @param exchangesPerSecond how many exchanges ended a second
+	 * @param exchangesPerSecond how many exchanges ended per second
 	 * @param cpuMicros the client's processor time for each exchange
 	 * @param compilerMicros how much of that was just-in-time compilation
 	 * @param clientLoad the share of its processor that the client used
 	 * @param serverLoad the share of its processor that the server used
-	 * @param p50Micros the median from the acquire to the answer
-	 * @param p99Micros the 99th percentile of the same
+	 * @param p50Micros the median of the time from the acquire to the answer
+	 * @param p99Micros the 99th percentile of that time
 	 */
 	private record Round(double exchangesPerSecond, double cpuMicros, double compilerMicros, double clientLoad,
 			double serverLoad, double p50Micros, double p99Micros) {

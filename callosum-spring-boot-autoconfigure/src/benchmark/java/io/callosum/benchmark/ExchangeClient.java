@@ -28,8 +28,8 @@ interface ExchangeClient extends AutoCloseable {
 
 	/**
 	 * Send a request on a connection of the pool.
-	 * @param request a line without its end
-	 * @return the answer, a line without its end
+	 * @param request a line without its line ending
+	 * @return the answer, a line without its line ending
 	 */
 	Mono<String> exchange(String request);
 
@@ -47,10 +47,10 @@ interface ExchangeClient extends AutoCloseable {
 	}
 
 	/**
-	 * What is the same for all clients.
+	 * The parameters that are the same for all clients.
 	 *
 	 * @param port the port of the server, on 127.0.0.1
-	 * @param poolSize how many connections to have
+	 * @param poolSize the number of connections
 	 * @param loops the event loops
 	 * @param epoll whether to use epoll
 	 */

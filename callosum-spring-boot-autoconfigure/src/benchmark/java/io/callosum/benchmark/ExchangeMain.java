@@ -34,17 +34,19 @@ import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
 
 /**
- * A client under test, in a process of its own, on one event loop. It is asked by lines
- * on its standard input, answers by lines on its standard output, and ends with its
- * standard input.
+ * A client under test, in a process of its own, on one event loop. It reads questions as
+ * lines from its standard input, writes answers as lines to its standard output, and ends
+ * when its standard input does.
  * <dl>
  * <dt>{@code open <connections>}
- * <dd>have a new client with so many connections, or none
+ * <dd>replace the client with a new one that has this many connections, or with none if
+ * the number is 0
  * <dt>{@code exchange <callers> <exchanges>}
- * <dd>each caller sends its next request when it has its answer; answers with the
- * nanoseconds that all took, and the 50th and 99th percentile of those of one
+ * <dd>let each caller send its next request when it has its answer; answers with the
+ * nanoseconds that all exchanges took, and the 50th and 99th percentile of those that one
+ * took
  * <dt>{@code heap}
- * <dd>answers with the bytes of the heap that are in use
+ * <dd>answers with the number of bytes of the heap that are in use
  * </dl>
  *
  * @author The Callosum authors
@@ -104,7 +106,7 @@ final class ExchangeMain {
 		if (connections > 0) {
 			this.client = this.rival.client
 				.create(new ExchangeClient.Target(this.port, connections, this.loops, this.epoll));
-			// With as many at once, each pool connects so often
+			// With this many exchanges at once, each pool opens this many connections
 			exchange(connections, connections);
 		}
 		return connections;
@@ -113,7 +115,7 @@ final class ExchangeMain {
 	private String exchange(int callers, int exchanges) {
 		this.histogram.reset();
 		long start = System.nanoTime();
-		// All callers begin in one task of the event loop, before there can be an answer
+		// All callers start in one task of the event loop, before any answer
 		Flux.range(0, callers)
 			.flatMap((caller) -> exchange().repeat(exchanges / callers - 1), callers)
 			.subscribeOn(this.loop)

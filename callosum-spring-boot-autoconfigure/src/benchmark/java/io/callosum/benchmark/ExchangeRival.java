@@ -29,7 +29,7 @@ enum ExchangeRival {
 	REACTOR_NETTY("Reactor Netty, fixed ConnectionProvider", ProviderExchangeClient::new),
 
 	/**
-	 * A pool of Reactor's around Reactor Netty's client.
+	 * A pool of reactor-pool around Reactor Netty's client.
 	 */
 	REACTOR_POOL("Reactor Netty in reactor-pool", ReactorPoolExchangeClient::new),
 

@@ -33,13 +33,13 @@ enum FleetArm {
 	CALLOSUM("Callosum", FleetProtocol.CALLOSUM, (client) -> new CallosumFleetClient(client, LeasePolicy.LOWEST_SLOT)),
 
 	/**
-	 * Callosum's pool that looks at the latencies, too.
+	 * Callosum's pool that also considers latencies.
 	 */
 	CALLOSUM_BALANCED("Callosum, balanced", FleetProtocol.CALLOSUM,
 			(client) -> new CallosumFleetClient(client, LeasePolicy.BALANCED)),
 
 	/**
-	 * A pool of Reactor Netty's connections, made to the servers in turn.
+	 * A pool of Reactor Netty connections, which are opened to the servers in turn.
 	 */
 	REACTOR_NETTY("Reactor Netty", FleetProtocol.LINES, ReactorNettyFleetClient::new),
 

@@ -25,7 +25,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
- * How requests are spread over servers: real processes, connections and signals.
+ * How requests are spread over servers, with real processes, connections and signals.
  *
  * @author The Callosum authors
  */
@@ -85,7 +85,7 @@ final class FleetBenchmark {
 	private void measure(FleetArm arm, FleetProcesses fleet) {
 		List<Integer> servers = IntStream.range(0, this.settings.fleetServers()).boxed().toList();
 		List<Integer> others = servers.subList(0, servers.size() - 1);
-		// What has just started would not catch up
+		// Processes that have just started could not keep up
 		load(fleet, 0.2 * LOAD);
 		sleep(SETTLING);
 		load(fleet, LOAD);
@@ -116,7 +116,9 @@ final class FleetBenchmark {
 		fleet.load(FleetWork.SLEEP, WORK_MICROS, (int) (load * capacity));
 	}
 
-	/** Where they do the same work, what one takes more is its own. */
+	/**
+	 * Measure processor time. All arms do the same work, so any extra time is their own.
+	 */
 	private void cost(FleetArm arm, FleetProcesses fleet) {
 		fleet.load(FleetWork.COMPUTE, COMPUTED_MICROS, COMPUTED_REQUESTS_PER_SECOND);
 		sleep(SETTLING);
@@ -136,7 +138,7 @@ final class FleetBenchmark {
 	}
 
 	/**
-	 * Restart one server after the other.
+	 * Restart one server after another.
 	 * @return when the last one was up
 	 */
 	private long roll(FleetProcesses fleet, boolean kill) {

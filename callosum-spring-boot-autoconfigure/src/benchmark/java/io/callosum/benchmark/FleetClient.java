@@ -24,7 +24,7 @@ import java.util.SplittableRandom;
 import reactor.core.publisher.Mono;
 
 /**
- * A client of a fleet, set up as its users would.
+ * A client of a fleet, set up as users would do it.
  *
  * @author The Callosum authors
  */
@@ -36,7 +36,7 @@ interface FleetClient {
 	Duration TIMEOUT = Duration.ofSeconds(1);
 
 	/**
-	 * How often a request is sent again whose connection is lost before an answer came.
+	 * How often a request is retried if its connection is lost before an answer arrives.
 	 */
 	int RETRIES = 3;
 
@@ -53,8 +53,8 @@ interface FleetClient {
 
 	/**
 	 * Send a request.
-	 * @param request a line without its end
-	 * @return the answer, a line without its end
+	 * @param request a line without its line ending
+	 * @return the answer, a line without its line ending
 	 */
 	Mono<String> send(String request);
 
@@ -69,10 +69,10 @@ interface FleetClient {
 	}
 
 	/**
-	 * Which client it is.
+	 * The identity of a client.
 	 *
 	 * @param index the number of the client, from 0
-	 * @param chance the client's own source of chance
+	 * @param chance the client's own source of randomness
 	 */
 	record Identity(int index, SplittableRandom chance) {
 

@@ -32,8 +32,9 @@ import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
 
 /**
- * The clients of a fleet, in a process of their own. It is asked by lines on its standard
- * input, answers by lines on its standard output, and ends with its standard input.
+ * The clients of a fleet, in a process of their own. The process reads questions as lines
+ * from its standard input, writes answers as lines to its standard output, and ends when
+ * its standard input does.
  * <dl>
  * <dt>{@code servers <host>:<port> ...}
  * <dd>use these servers
@@ -41,7 +42,8 @@ import org.springframework.boot.logging.LoggingSystem;
  * <dd>send requests at random moments, each by a random client, whether or not the others
  * have been answered
  * <dt>{@code mark}
- * <dd>answers with what has ended since the last mark, see {@link FleetWindow}
+ * <dd>answers with the requests that have ended since the last mark, see
+ * {@link FleetWindow}
  * </dl>
  * Moments, clients and work are the same for each seed, whatever the servers do.
  *

@@ -32,8 +32,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * The processes of a fleet: servers, and one that has all clients. They end with this
- * object at the latest, or with this process.
+ * The processes of a fleet: the servers, and one with all clients. They end at the latest
+ * when this object is closed or this process ends.
  *
  * @author The Callosum authors
  */
@@ -42,7 +42,7 @@ final class FleetProcesses implements AutoCloseable {
 	private static final Pattern CLASS_PATH = Pattern.compile(Servers.STARTER
 			+ "|(HdrHistogram|reactor-pool|grpc|guava|failureaccess|perfmark|gson|jsr305)[a-z0-9-]*-[0-9].*\\.jar");
 
-	/** Servers are started anew in the middle, and are to be up soon. */
+	/** Servers are restarted during the measurement, and must be up soon. */
 	private static final List<String> SERVER_OPTIONS = List.of("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 			"-Djava.net.preferIPv4Stack=true");
 
@@ -62,7 +62,7 @@ final class FleetProcesses implements AutoCloseable {
 	private final ChildProcess client;
 
 	/**
-	 * Start as many servers, with as many clients.
+	 * Start the servers, and the process with the clients.
 	 */
 	FleetProcesses(Settings settings, FleetArm arm, int servers, int clients) {
 		this.settings = settings;
@@ -72,7 +72,7 @@ final class FleetProcesses implements AutoCloseable {
 			this.servers.forEach(ChildProcess::answer);
 			List<String> options = new ArrayList<>(CLIENT_OPTIONS);
 			options.addAll(List.of("-cp", Servers.classPath(CLASS_PATH)));
-			// One server may be added
+			// One server may be added later
 			this.client = ChildProcess.start(log("client"), ChildProcess.java(-1, options, FleetClientMain.class,
 					arm.name(), String.valueOf(clients), String.valueOf(servers + 1)));
 		}
@@ -84,7 +84,7 @@ final class FleetProcesses implements AutoCloseable {
 	}
 
 	/**
-	 * Add a server, once it is up.
+	 * Start another server, and publish it once it is up.
 	 */
 	void add() {
 		launch().answer();
@@ -121,8 +121,8 @@ final class FleetProcesses implements AutoCloseable {
 	}
 
 	/**
-	 * End a server, and start it anew on the same port. Returns when it is up.
-	 * @param kill whether to kill it, or to ask it to end
+	 * Stop a server, and start it again on the same port. Returns when it is up.
+	 * @param kill whether to kill it instead of asking it to end
 	 */
 	void restart(int server, boolean kill) {
 		ChildProcess process = this.servers.get(server);
@@ -136,8 +136,8 @@ final class FleetProcesses implements AutoCloseable {
 	}
 
 	/**
-	 * Freeze a server. What thaws it is a process of its own, in case that this one ends
-	 * meanwhile: a frozen process does not notice that.
+	 * Freeze a server. A separate process thaws it, in case this process ends in the
+	 * meantime, which a frozen process would not notice.
 	 */
 	void freeze(int server, Duration duration) {
 		long pid = this.servers.get(server).pid();
@@ -153,7 +153,7 @@ final class FleetProcesses implements AutoCloseable {
 	}
 
 	/**
-	 * Return how many connections each server has, by the operating system.
+	 * Return how many connections each server has according to the operating system.
 	 */
 	List<Integer> connections() {
 		try {
@@ -190,10 +190,10 @@ final class FleetProcesses implements AutoCloseable {
 	}
 
 	/**
-	 * Where a server is.
+	 * The address of a server.
 	 *
 	 * @param host an address of the loopback interface
-	 * @param port a port that was free
+	 * @param port a port that was free at first
 	 */
 	private record Address(String host, int port) {
 
@@ -207,7 +207,7 @@ final class FleetProcesses implements AutoCloseable {
 		}
 
 		/**
-		 * Return what is true for a line of {@code /proc/net/tcp} that is the server's
+		 * Return a predicate that matches lines of {@code /proc/net/tcp} for the server's
 		 * end of an established connection.
 		 */
 		Predicate<String> isConnection() {

@@ -19,7 +19,7 @@ package io.callosum.benchmark;
 import java.util.Locale;
 
 /**
- * What the servers of a fleet speak. A request is a line in all of them.
+ * The protocols that the servers of a fleet speak. A request is a line in all of them.
  */
 enum FleetProtocol {
 

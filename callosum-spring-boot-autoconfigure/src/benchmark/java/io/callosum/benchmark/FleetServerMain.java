@@ -50,9 +50,9 @@ import org.springframework.context.annotation.Configuration;
 import io.callosum.server.ConnectionHandler;
 
 /**
- * A server of a fleet, in a process of its own: a Spring Boot application, whatever it
- * speaks, so that all take as long to start. Prints a line when it is up, and ends with
- * its standard input.
+ * A server of a fleet, in a process of its own. It is a Spring Boot application with any
+ * protocol, so that all take equally long to start. Prints a line when it is up, and ends
+ * when its standard input does.
  *
  * @author The Callosum authors
  */
@@ -75,7 +75,7 @@ final class FleetServerMain {
 		application.run();
 		answers.println("up");
 		while (System.in.read() >= 0) {
-			// Nobody has anything to say
+			// No input is expected
 		}
 		Runtime.getRuntime().halt(0);
 	}

@@ -30,27 +30,28 @@ import org.HdrHistogram.Histogram;
 import reactor.core.Exceptions;
 
 /**
- * The requests to a fleet that have ended in a time.
+ * The requests to a fleet that have ended in a period of time.
  *
- * @param start when the time began, by {@link System#nanoTime()}, which is the same in
+ * @param start when the period began, by {@link System#nanoTime()}, which is the same in
  * all processes
- * @param p50 the 50th percentile of the nanoseconds to the answers, from the moments at
- * which the requests were to be sent
+ * @param p50 the 50th percentile of the nanoseconds from the intended sending of a
+ * request to its answer
  * @param p99 the 99th percentile
  * @param p999 the 99.9th percentile
  * @param failed how many requests have failed
  * @param failures how many have failed with each kind of failure
- * @param slices how many requests each server has answered, in each {@link #SLICE_NANOS}
+ * @param slices how many requests each server has answered, for each slice of
+ * {@link #SLICE_NANOS}
  * @author The Callosum authors
  */
 record FleetWindow(long start, long p50, long p99, long p999, long failed, String failures, List<int[]> slices) {
 
 	static final long SLICE_NANOS = 500_000_000;
 
-	/** Requests of one server in so many slices are compared with those of others. */
+	/** The number of slices over which the requests of servers are compared. */
 	private static final int COMPARED_SLICES = 4;
 
-	/** About five times what chance makes of the usual load. */
+	/** About five times the deviation that chance causes at the usual load. */
 	private static final double TOLERANCE = 0.3;
 
 	static FleetWindow parse(String line) {
@@ -78,10 +79,10 @@ record FleetWindow(long start, long p50, long p99, long p999, long failed, Strin
 	}
 
 	/**
-	 * Return how long after a moment each server's share begins to be even for good.
+	 * Return how long after a moment the shares of all servers become even and stay even.
 	 * @param servers the servers to look at
 	 * @param moment the moment, by {@link System#nanoTime()}
-	 * @return the seconds, or NaN if it is not even in the end
+	 * @return the seconds, or NaN if they are not even at the end
 	 */
 	double secondsToEven(List<Integer> servers, long moment) {
 		int even = this.slices.size() - COMPARED_SLICES + 1;
@@ -155,7 +156,7 @@ record FleetWindow(long start, long p50, long p99, long p999, long failed, Strin
 
 		/**
 		 * Begin a new window.
-		 * @return the one that ends
+		 * @return the window that ends
 		 */
 		synchronized FleetWindow mark() {
 			fill();

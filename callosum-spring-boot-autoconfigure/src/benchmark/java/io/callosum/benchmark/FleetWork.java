@@ -28,8 +28,8 @@ import reactor.core.scheduler.Schedulers;
 
 /**
  * What a server of a fleet does for a request: some workers take requests from one queue.
- * A request is {@code sleep} or {@code compute} and a number of microseconds, the answer
- * the number of the server.
+ * A request is {@code sleep} or {@code compute} and a number of microseconds, and the
+ * answer is the number of the server.
  *
  * @author The Callosum authors
  */
@@ -79,7 +79,7 @@ final class FleetWork {
 			TimeUnit.NANOSECONDS.sleep(nanos);
 		}
 		catch (InterruptedException ex) {
-			// The request was given up, and so nobody waits for the answer
+			// The request was abandoned, so nothing waits for the answer
 		}
 	}
 

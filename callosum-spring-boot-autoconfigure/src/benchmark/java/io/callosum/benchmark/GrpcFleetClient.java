@@ -47,7 +47,7 @@ import reactor.core.publisher.MonoSink;
 final class GrpcFleetClient implements FleetClient {
 
 	/**
-	 * As the documentation of gRPC shows it.
+	 * As shown in the documentation of gRPC.
 	 */
 	private static final Map<String, Object> SERVICE_CONFIG = Map.of("methodConfig",
 			List.of(Map.of("name", List.of(Map.of()), "retryPolicy",
@@ -101,8 +101,8 @@ final class GrpcFleetClient implements FleetClient {
 	}
 
 	/**
-	 * In an order of each client's own, as a DNS server gives them: otherwise all clients
-	 * with {@code pick_first} would have the same server.
+	 * Resolves the servers in a different order for each client, as a DNS server does.
+	 * Otherwise all clients with {@code pick_first} would use the same server.
 	 */
 	private static final class Servers extends NameResolverProvider {
 

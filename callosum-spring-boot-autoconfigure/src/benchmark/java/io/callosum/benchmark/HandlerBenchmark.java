@@ -48,8 +48,8 @@ import reactor.core.scheduler.Schedulers;
 import io.callosum.server.CallosumServer;
 
 /**
- * How many requests are answered from a pool of JDBC connections by a handler that blocks
- * and by one that does not, to clients that ask one request after the other.
+ * How many requests a blocking and a non-blocking handler answer with a pool of JDBC
+ * connections. Each client sends one request after another.
  *
  * @author The Callosum authors
  */

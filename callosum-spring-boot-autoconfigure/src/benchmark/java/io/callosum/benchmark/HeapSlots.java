@@ -19,9 +19,9 @@ package io.callosum.benchmark;
 import java.util.PriorityQueue;
 
 /**
- * The slots of an application that keeps its own: a heap of the free ones and the next
- * that was never given, under a lock. Counts, so that a run can prove that it lost
- * nothing.
+ * The slots of an application that manages its own: a heap of the free slots and the next
+ * slot that was never assigned, under a lock. Counts slots, so that a run can prove that
+ * none was lost.
  *
  * @author The Callosum authors
  */

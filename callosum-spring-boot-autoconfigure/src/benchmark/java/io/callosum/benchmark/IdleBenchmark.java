@@ -26,8 +26,8 @@ import java.util.Map;
 import com.sun.management.UnixOperatingSystemMXBean;
 
 /**
- * What a connection costs that is open and idle: bytes of the heap after garbage
- * collections, and of the resident set.
+ * What an open and idle connection costs: bytes of the heap after garbage collections,
+ * and of the resident set.
  *
  * @author The Callosum authors
  */
@@ -36,8 +36,9 @@ final class IdleBenchmark {
 	private static final int WARMUP = 500;
 
 	/**
-	 * Every collection is to take all: also what start-up has left that is softly
-	 * reachable, and the garbage among old objects that is not worth to be compacted.
+	 * Let every collection collect everything, including softly reachable objects that
+	 * are left from the startup, and garbage among old objects that is not worth
+	 * compacting.
 	 */
 	static final List<String> JVM_OPTIONS = List.of("-Xmx512m", "-XX:SoftRefLRUPolicyMSPerMB=0",
 			"-XX:MarkSweepAlwaysCompactCount=1", "-XX:MarkSweepDeadRatio=0");
@@ -76,7 +77,7 @@ final class IdleBenchmark {
 		try (ChildProcess client = Servers.startClient(this.settings);
 				ChildProcess server = Servers.startServer(this.settings, rival, transport, JVM_OPTIONS)) {
 			String port = server.answer();
-			// What there is once, however many connections there are
+			// Warm up, so that one-time costs do not count
 			client.ask("hold " + port + " " + WARMUP);
 			client.ask("hold " + port + " 0");
 			ConnectBenchmark.checkSlots(rival.title, server, WARMUP);

@@ -24,8 +24,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What a client costs that has connections and does not use them: bytes of the heap for
- * each connection, and processor time.
+ * What a client with unused connections costs: bytes of the heap for each connection, and
+ * processor time.
  *
  * @author The Callosum authors
  */
@@ -62,7 +62,7 @@ final class IdleClientBenchmark {
 				try (ChildProcess server = Servers.startPeer(this.settings);
 						ChildProcess client = Servers.startClient(this.settings, rival, transport, server.answer(),
 								IdleBenchmark.JVM_OPTIONS)) {
-					// What there is once, however many connections there are
+					// Warm up, so that one-time costs do not count
 					open(client, server, WARMUP);
 					open(client, server, 0);
 					double heap = Double.parseDouble(client.ask("heap"));
@@ -92,7 +92,8 @@ final class IdleClientBenchmark {
 	}
 
 	/**
-	 * All processes are idle at the same time, so that the machine is the same for each.
+	 * Measure processor time. All processes are idle at the same time, so that conditions
+	 * are the same for each.
 	 */
 	private void processorTime(Transport transport, List<Map<String, Object>> results) {
 		Map<ExchangeRival, ChildProcess> clients = new EnumMap<>(ExchangeRival.class);
@@ -107,7 +108,7 @@ final class IdleClientBenchmark {
 				clients.get(rival).ask("exchange " + POOL_SIZE + " 1000");
 				percent.put(rival, new ArrayList<>());
 			}
-			// The compilers are to be done, and Callosum is to have dialled
+			// Let the compilers finish, and let Callosum dial
 			sleep(7);
 			for (int round = 0; round < this.settings.idleRounds(); round++) {
 				Map<ExchangeRival, Long> before = new EnumMap<>(ExchangeRival.class);
@@ -150,14 +151,14 @@ final class IdleClientBenchmark {
 		client.ask("open " + connections);
 		checkOpen(server, connections);
 		if (connections > 0) {
-			// Now that all are there, each is used
+			// Use each connection, now that all are open
 			client.ask("exchange " + connections + " " + connections);
 		}
 	}
 
 	/**
-	 * Wait until a server has so many connections. A client that has fewer, or connects
-	 * for each exchange, is another one.
+	 * Wait until a server has this many connections. Fails if the client has fewer, or
+	 * connects for each exchange.
 	 */
 	static void checkOpen(ChildProcess server, long connections) {
 		long[] slots = slots(server);

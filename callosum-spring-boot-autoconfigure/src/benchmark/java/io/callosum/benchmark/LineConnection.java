@@ -24,8 +24,8 @@ import reactor.core.publisher.MonoSink;
 import reactor.netty.Connection;
 
 /**
- * A connection of Reactor Netty on which an answer follows each request. It is always
- * being read, because a connection can be read by one subscriber only.
+ * A connection of Reactor Netty on which an answer follows each request. One subscriber
+ * reads it all the time, because there can be only one.
  *
  * @author The Callosum authors
  */

@@ -42,7 +42,7 @@ final class MicroBenchmark {
 	}
 
 	void run() {
-		// Each round is a fork of each, so that what disturbs one disturbs all
+		// Each round runs a fork of each rival, so that a disturbance affects all
 		for (int round = 0; round < this.settings.microRounds(); round++) {
 			run("oneByOne", 1, SIZES);
 			run("oneByOne", 4, SIZES);
@@ -129,7 +129,7 @@ final class MicroBenchmark {
 	/**
 	 * The figures of each round.
 	 *
-	 * @param operations the operations a second
+	 * @param operations the operations per second
 	 * @param bytes the bytes allocated for each operation
 	 */
 	private record Measured(List<Double> operations, List<Double> bytes) {

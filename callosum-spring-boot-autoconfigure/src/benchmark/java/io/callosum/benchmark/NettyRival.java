@@ -37,8 +37,8 @@ import io.netty.util.ReferenceCountUtil;
 import io.callosum.benchmark.Rival.RunningServer;
 
 /**
- * What one would write on Netty alone: one handler that gives a slot, discards what
- * comes, and takes the slot back.
+ * What one would write with Netty alone: a handler that assigns a slot, discards what it
+ * receives, and releases the slot.
  *
  * @author The Callosum authors
  */

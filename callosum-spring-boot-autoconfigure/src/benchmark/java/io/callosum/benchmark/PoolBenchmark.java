@@ -55,7 +55,7 @@ final class PoolBenchmark {
 	}
 
 	void run() {
-		// Each round is a fork of each, so that what disturbs one disturbs all
+		// Each round runs a fork of each rival, so that a disturbance affects all
 		for (int round = 0; round < this.settings.microRounds(); round++) {
 			for (int threads : THREADS) {
 				run(threads);

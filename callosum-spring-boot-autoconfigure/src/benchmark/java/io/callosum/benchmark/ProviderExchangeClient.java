@@ -28,7 +28,7 @@ import reactor.netty.tcp.TcpClient;
 
 /**
  * Reactor Netty's client with a fixed {@code ConnectionProvider}. The library itself
- * returns connections of HTTP only to that pool, and closes those of TCP.
+ * returns only HTTP connections to that pool, and closes TCP connections.
  *
  * @author The Callosum authors
  */
@@ -63,8 +63,7 @@ final class ProviderExchangeClient implements ExchangeClient {
 	}
 
 	/**
-	 * Do what the library does at the end of a response of HTTP. There is no method for
-	 * it.
+	 * Do what the library does at the end of an HTTP response. There is no method for it.
 	 */
 	private static void release(Connection connection) {
 		ChannelOperations<?, ?> operations = Objects.requireNonNull(connection.as(ChannelOperations.class));

@@ -31,7 +31,7 @@ import reactor.pool.PooledRef;
 import reactor.util.retry.Retry;
 
 /**
- * A pool of Reactor's around Reactor Netty's client, which connects to the servers in
+ * A pool of reactor-pool around Reactor Netty's client, which connects to the servers in
  * turn. Reactor Netty's own pool closes each TCP connection after its use.
  *
  * @author The Callosum authors
@@ -45,7 +45,7 @@ final class ReactorNettyFleetClient implements FleetClient {
 	private volatile List<InetSocketAddress> servers = List.of();
 
 	ReactorNettyFleetClient(Identity identity) {
-		// Otherwise all clients would begin with the same server
+		// Otherwise all clients would start with the same server
 		this.turn = new AtomicInteger(identity.chance().nextInt(1000));
 		Mono<LineConnection> connect = TcpClient.newConnection()
 			.remoteAddress(this::next)

@@ -31,8 +31,8 @@ import reactor.netty.tcp.TcpServer;
 import io.callosum.benchmark.Rival.RunningServer;
 
 /**
- * What one would write on Reactor Netty alone. It reads until the peer closes: without
- * that, it would not notice on NIO that the peer has gone.
+ * What one would write with Reactor Netty alone. It reads until the peer closes:
+ * otherwise, with NIO, it would not notice that the peer is gone.
  *
  * @author The Callosum authors
  */

@@ -25,7 +25,7 @@ import reactor.pool.PoolBuilder;
 import reactor.pool.PooledRef;
 
 /**
- * A pool of Reactor's around Reactor Netty's client.
+ * A pool of reactor-pool around Reactor Netty's client.
  *
  * @author The Callosum authors
  */

@@ -44,7 +44,7 @@ final class Report {
 	/**
 	 * Add a table.
 	 * @param title what it shows
-	 * @param rows the rows, the first of which is the head
+	 * @param rows the rows, the first of which is the header
 	 */
 	void table(String title, List<List<String>> rows) {
 		StringBuilder table = new StringBuilder("\n" + title + "\n\n");

@@ -41,12 +41,12 @@ enum Rival {
 	CALLOSUM("Callosum", CallosumRival::start),
 
 	/**
-	 * The same, its listeners on the task executor.
+	 * The same, with its listeners on the task executor.
 	 */
 	CALLOSUM_TASK_EXECUTOR("Callosum, task-executor", CallosumRival::startWithTaskExecutor),
 
 	/**
-	 * The starter in an application that keeps the slots itself, in two listeners.
+	 * The starter in an application that manages the slots itself, in two listeners.
 	 */
 	CALLOSUM_OWN_SLOTS("Callosum, own slots", CallosumRival::startWithOwnSlots);
 

@@ -28,8 +28,9 @@ import org.springframework.boot.logging.LogLevel;
 import org.springframework.boot.logging.LoggingSystem;
 
 /**
- * A server under test, in a process of its own. It is asked by lines on its standard
- * input, answers by lines on its standard output, and ends with its standard input.
+ * A server under test, in a process of its own. It reads questions as lines from its
+ * standard input, writes answers as lines to its standard output, and ends when its
+ * standard input does.
  *
  * @author The Callosum authors
  */
@@ -51,7 +52,7 @@ final class ServerMain {
 	public static void main(String[] args) throws Exception {
 		PrintStream answers = System.out;
 		System.setOut(System.err);
-		// Those without Spring Boot would log at the level DEBUG
+		// Servers without Spring Boot would log at the level DEBUG
 		LoggingSystem.get(ServerMain.class.getClassLoader()).setLogLevel(LoggingSystem.ROOT_LOGGER_NAME, LogLevel.INFO);
 		Rival.RunningServer server = start(args[0], args[1]).apply(Transport.valueOf(args[2].toUpperCase(Locale.ROOT)));
 		answers.println(server.port());
@@ -72,8 +73,8 @@ final class ServerMain {
 
 	static long heapAfterGc() throws InterruptedException {
 		long used = Long.MAX_VALUE;
-		// Some garbage is only found after another thread has cleaned up, and some left
-		// where it is by all collections but every fourth
+		// Some garbage is only found after another thread has cleaned up, and some is
+		// only collected by every fourth collection
 		for (int i = 0; i < 12; i++) {
 			System.gc();
 			Thread.sleep(50);

@@ -26,8 +26,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /**
- * Starts the processes of the benchmarks: those that are measured on the first processor,
- * their peers on the second.
+ * Starts the processes of the benchmarks: the measured ones on the first processor, their
+ * peers on the second.
  *
  * @author The Callosum authors
  */
@@ -38,18 +38,18 @@ final class Servers {
 			+ "|(logback|slf4j|log4j|jul|jakarta\\.annotation|micrometer-(commons|observation))[a-z0-9-]*)-[0-9].*\\.jar";
 
 	/**
-	 * What an application has that depends on the starter and nothing else.
+	 * The class path of an application that depends on the starter and nothing else.
 	 */
 	static final Pattern STARTER = Pattern.compile("classes|test-classes|" + SPRING_BOOT_JARS
 			+ "|(reactive-streams|reactor-core|reactor-netty-core|netty)[a-z0-9-]*-[0-9].*\\.jar");
 
 	/**
-	 * What an application has that depends on Spring Boot and nothing else.
+	 * The class path of an application that depends on Spring Boot and nothing else.
 	 */
 	static final Pattern SPRING_BOOT = Pattern.compile("test-classes|" + SPRING_BOOT_JARS);
 
 	/**
-	 * The same with what Reactor Netty's pool and the harness of a client need.
+	 * {@link #STARTER}, and what reactor-pool and the harness of a client need.
 	 */
 	private static final Pattern POOL = Pattern.compile(STARTER + "|(HdrHistogram|reactor-pool)-[0-9].*\\.jar");
 
@@ -80,13 +80,13 @@ final class Servers {
 	private static List<String> measured(Settings settings, List<String> options, Pattern classPath) {
 		List<String> all = new ArrayList<>(options);
 		all.addAll(settings.serverOptions());
-		// One processor: any other collector only has threads that wait for each other
+		// On one processor, the threads of any other collector only wait for each other
 		all.addAll(List.of("-XX:+UseSerialGC", "-XX:-UseDynamicNumberOfCompilerThreads", "-cp", classPath(classPath)));
 		return all;
 	}
 
 	/**
-	 * Start the server of the clients that are measured, which has the other processor.
+	 * Start the server for the measured clients, on the other processor.
 	 */
 	static ChildProcess startPeer(Settings settings) {
 		return ChildProcess.start(log(settings, "peer"),

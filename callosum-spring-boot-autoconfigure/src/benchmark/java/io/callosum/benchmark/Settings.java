@@ -23,9 +23,10 @@ import java.util.Locale;
 import java.util.function.Function;
 
 /**
- * What to measure, and how long: system properties that start with {@code benchmark.}.
+ * What to measure, and for how long, from system properties that start with
+ * {@code benchmark.}.
  *
- * @param quick whether to see only that everything works
+ * @param quick whether to check only that everything works
  * @param directory where the results go
  */
 record Settings(boolean quick, Path directory) {
@@ -49,7 +50,7 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	/**
-	 * Return how often each process under test is started anew.
+	 * Return how often each process under test is started.
 	 */
 	int forks() {
 		return number("forks", 3, 1);
@@ -75,7 +76,7 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	/**
-	 * Return how many idle connections to have, in ascending order.
+	 * Return the numbers of idle connections to open, in ascending order.
 	 */
 	List<Integer> idleConnections() {
 		return list("idle-connections", this.quick ? "1000,5000" : "1000,5000,15000", Integer::valueOf);
@@ -98,7 +99,7 @@ record Settings(boolean quick, Path directory) {
 	}
 
 	/**
-	 * Return how many idle connections a client has.
+	 * Return the numbers of idle connections that a client has.
 	 */
 	List<Integer> exchangeConnections() {
 		return list("exchange-connections", this.quick ? "1000" : "1000,4000", Integer::valueOf);

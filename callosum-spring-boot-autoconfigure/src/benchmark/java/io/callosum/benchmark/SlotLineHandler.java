@@ -27,7 +27,7 @@ import reactor.netty.resources.ConnectionProvider;
 import reactor.netty.tcp.TcpClient;
 
 /**
- * Takes the slot line, which is the first message of a connection, and leaves.
+ * Consumes the slot line, which is the first message of a connection, and removes itself.
  *
  * @author The Callosum authors
  */
@@ -35,7 +35,7 @@ final class SlotLineHandler extends ChannelInboundHandlerAdapter {
 
 	/**
 	 * Create a client of Reactor Netty that splits what arrives into lines, and does not
-	 * see the first.
+	 * see the first one.
 	 */
 	static TcpClient tcpClient(ConnectionProvider provider, ExchangeClient.Target target) {
 		return TcpClient.create(provider)

@@ -23,9 +23,9 @@ import io.netty.channel.unix.IntegerUnixChannelOption;
 import jdk.net.ExtendedSocketOptions;
 
 /**
- * What all servers under test have in common: the options of Callosum's defaults. The
- * rivals set them on each connection, as one usually does, or with the system property
- * {@code benchmark.inherit} on the listening socket, as Callosum does.
+ * The socket options that all servers under test have in common, which are the defaults
+ * of Callosum. The rivals set them on each connection, as one usually does, or, with the
+ * system property {@code benchmark.inherit}, on the listening socket, as Callosum does.
  *
  * @author The Callosum authors
  */
@@ -49,7 +49,7 @@ final class SocketOptions {
 	}
 
 	static void apply(Transport transport, Target listening, Target accepted) {
-		// Netty sets TCP_NODELAY unasked
+		// Netty sets TCP_NODELAY by default
 		if (!Boolean.getBoolean("benchmark.inherit")) {
 			apply(transport, accepted);
 		}

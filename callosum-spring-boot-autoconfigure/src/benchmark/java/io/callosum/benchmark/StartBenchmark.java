@@ -46,7 +46,7 @@ final class StartBenchmark {
 		for (int round = -1; round < this.settings.starts(); round++) {
 			for (Variant variant : Variant.values()) {
 				double started = start(variant);
-				// The first reads the files that are not in the system's cache yet
+				// The first round reads files that are not in the system's cache yet
 				if (round >= 0) {
 					millis.computeIfAbsent(variant, (absent) -> new ArrayList<>()).add(started);
 				}
@@ -122,7 +122,7 @@ final class StartBenchmark {
 		}
 
 		/**
-		 * Return the application that does the least for the same.
+		 * Return the minimal application that does the same.
 		 */
 		private Variant bare() {
 			return (this == CLIENT || this == REACTOR_NETTY_CLIENT) ? REACTOR_NETTY_CLIENT : REACTOR_NETTY;

@@ -63,7 +63,7 @@ final class StartMain {
 		@ConditionalOnProperty("benchmark.reactor-netty-client")
 		Object reactorNettyClient() {
 			TcpClient client = TcpClient.create(ConnectionProvider.create("benchmark", 10)).host("localhost").port(1);
-			// Begins to connect without waiting, as the other does
+			// Starts to connect without waiting, as Callosum's client does
 			client.connect().onErrorComplete().subscribe();
 			return client;
 		}

@@ -28,11 +28,11 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The median of what was measured several times, and its spread.
+ * The median and the range of repeated measurements.
  *
  * @param median the median
- * @param min the least
- * @param max the greatest
+ * @param min the minimum
+ * @param max the maximum
  */
 record Summary(double median, double min, double max) {
 
@@ -44,14 +44,15 @@ record Summary(double median, double min, double max) {
 	}
 
 	/**
-	 * Summarize the ratios of each round, so that what disturbed a round disturbed both.
+	 * Summarize the ratio of each round, so that a disturbance of a round affects both
+	 * values.
 	 */
 	static Summary ofRatios(List<Double> values, List<Double> others) {
 		return of(pairs(values, others, (value, other) -> value / other));
 	}
 
 	/**
-	 * Summarize the differences of each round.
+	 * Summarize the difference of each round.
 	 */
 	static Summary ofDifferences(List<Double> values, List<Double> others) {
 		return of(pairs(values, others, (value, other) -> value - other));

@@ -50,7 +50,7 @@ import reactor.pool.PoolBuilder;
 import reactor.pool.PooledRef;
 
 /**
- * A connection is acquired and released, where there is always one that is idle.
+ * Acquires and releases a connection while there is always an idle one.
  *
  * @author The Callosum authors
  */
@@ -61,7 +61,7 @@ public class LeaseBenchmark {
 	private static final int POOL_SIZE = 32;
 
 	/**
-	 * By Callosum's client.
+	 * With Callosum's client.
 	 * @param state the client
 	 */
 	@Benchmark
@@ -76,7 +76,7 @@ public class LeaseBenchmark {
 	}
 
 	/**
-	 * By the pool within Callosum's client, without a publisher.
+	 * With the pool inside Callosum's client, without a publisher.
 	 * @param state the client
 	 */
 	@Benchmark
@@ -87,7 +87,7 @@ public class LeaseBenchmark {
 	}
 
 	/**
-	 * By reactor-pool.
+	 * With reactor-pool.
 	 * @param state the pool
 	 */
 	@Benchmark
@@ -103,7 +103,7 @@ public class LeaseBenchmark {
 	}
 
 	/**
-	 * By Netty's pool.
+	 * With Netty's pool.
 	 * @param state the pool
 	 */
 	@Benchmark
@@ -250,9 +250,9 @@ public class LeaseBenchmark {
 	}
 
 	/**
-	 * Uses what comes, and says when all is done.
+	 * A subscriber that passes on each value and the completion.
 	 *
-	 * @param <T> what comes
+	 * @param <T> the type of the values
 	 */
 	private static final class Once<T> implements CoreSubscriber<T> {
 

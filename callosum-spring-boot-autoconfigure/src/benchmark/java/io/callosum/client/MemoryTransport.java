@@ -32,7 +32,7 @@ import reactor.core.Disposable;
 import reactor.core.publisher.Mono;
 
 /**
- * A network in memory, whose connections can do nothing but be leased and released.
+ * An in-memory network whose connections can only be leased and released.
  *
  * @author The Callosum authors
  */

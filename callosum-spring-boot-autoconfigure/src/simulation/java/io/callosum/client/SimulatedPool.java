@@ -149,8 +149,7 @@ final class SimulatedPool implements SimulatedClient {
 	}
 
 	/**
-	 * One connection: the network's side of it for the pool, the pool's side of it for
-	 * the network.
+	 * A connection, which represents the network to the pool and the pool to the network.
 	 */
 	private static final class Link implements PooledConnection, SimulatedConnection.Handler, Disposable {
 
@@ -238,7 +237,7 @@ final class SimulatedPool implements SimulatedClient {
 
 		@Override
 		public PooledLease lease() {
-			// The simulated application talks to the connection itself
+			// The simulated application uses the connection directly
 			return NO_LEASE;
 		}
 
@@ -301,7 +300,7 @@ final class SimulatedPool implements SimulatedClient {
 	}
 
 	/**
-	 * Without a stack trace, of which there would be millions.
+	 * An exception without a stack trace, because there may be millions.
 	 */
 	private static final class QuietException extends Exception {
 

@@ -41,7 +41,7 @@ public final class SimulatedPools {
 	}
 
 	/**
-	 * Return the pool that leases what costs least.
+	 * Return the pool that leases the connection with the lowest cost.
 	 * @return the arm
 	 */
 	public static Arm balanced() {
@@ -49,7 +49,7 @@ public final class SimulatedPools {
 	}
 
 	/**
-	 * Return the pool with single rules switched off.
+	 * Return the pools with single rules switched off.
 	 * @return the arms
 	 */
 	public static List<Arm> ablations() {
@@ -62,7 +62,7 @@ public final class SimulatedPools {
 	}
 
 	/**
-	 * Return the pool that fills and roves and does no more.
+	 * Return the pool that only fills and roves.
 	 * @return the arm
 	 */
 	public static Arm rover() {

@@ -22,7 +22,7 @@ import java.util.function.BiFunction;
  * A kind of client.
  *
  * @param name the name, as in the results
- * @param factory makes the client of a number
+ * @param factory creates the client with a given number
  * @author The Callosum authors
  */
 public record Arm(String name, BiFunction<Fleet, Integer, SimulatedClient> factory) {
@@ -31,7 +31,7 @@ public record Arm(String name, BiFunction<Fleet, Integer, SimulatedClient> facto
 		return this.factory.apply(fleet, index);
 	}
 
-	/** Whether it prefers to spread over the servers, which settles by another bound. */
+	/** Whether it settles within the bound of clients that prefer to spread. */
 	boolean spreads() {
 		return !this.name.endsWith("-without-spread");
 	}

@@ -44,8 +44,8 @@ final class Arms {
 	}
 
 	/**
-	 * Those that are compared by their connections: all but pools without a rule that the
-	 * scenario never needs, which would do the same as the whole one.
+	 * The arms whose connections are compared: all except pools without a rule that the
+	 * scenario never needs, which would behave like the complete pool.
 	 */
 	static List<Arm> ofConnections(String scenario) {
 		List<Arm> arms = new ArrayList<>(List.of(SimulatedPools.callosum()));
@@ -64,8 +64,8 @@ final class Arms {
 	}
 
 	/**
-	 * Those that are compared by their requests: everything at rest and with a slow
-	 * server, and else the better policies only.
+	 * The arms whose requests are compared: all policies at rest and with a slow server,
+	 * and only the better ones otherwise.
 	 */
 	static List<Arm> ofRequests(String scenario) {
 		List<Policy> policies = switch (scenario) {
@@ -81,12 +81,12 @@ final class Arms {
 		return arms;
 	}
 
-	/** Those that are compared in the largest fleet. */
+	/** The arms that are compared in the largest fleet. */
 	static List<Arm> ofLargest() {
 		return List.of(SimulatedPools.callosum(), STICKY);
 	}
 
-	/** Those that are drawn. */
+	/** The arms that are drawn. */
 	static List<Arm> ofPlots() {
 		return List.of(SimulatedPools.callosum(), SimulatedPools.rover(), STICKY, MAX_AGE);
 	}

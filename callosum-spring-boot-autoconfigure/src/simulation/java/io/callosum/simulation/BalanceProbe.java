@@ -20,7 +20,7 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Looks at the numbers of connections of all servers that are up, ten times a second.
+ * Samples the numbers of connections of the servers that are up, ten times a second.
  *
  * @author The Callosum authors
  */
@@ -76,7 +76,8 @@ final class BalanceProbe {
 	}
 
 	/**
-	 * Look until everything is even and close, for as long as the interval, or no longer.
+	 * Observe until the numbers have been even and close for a whole interval, or until
+	 * the time is over.
 	 */
 	BalanceProbe observeUntilEven(Duration atMost) {
 		long end = this.fleet.time.now() + atMost.toNanos();
@@ -134,7 +135,7 @@ final class BalanceProbe {
 		return (since >= 0) ? since : this.fleet.time.now();
 	}
 
-	/** It counts once it has held for a whole interval. */
+	/** A condition is reached once it has held for a whole interval. */
 	private double reached(double seconds, long since) {
 		if (!Double.isNaN(seconds) || since < 0 || this.fleet.time.now() - since < this.fleet.interval()) {
 			return seconds;

@@ -34,14 +34,14 @@ record Cell(int clients, int servers, int poolSize, Duration interval) {
 	}
 
 	/**
-	 * Return the time after which a fleet has to be at rest.
+	 * Return the time after which a fleet must be at rest.
 	 */
 	Duration settling() {
 		return this.interval.multipliedBy(6L * this.poolSize);
 	}
 
 	/**
-	 * Return the time after which a fleet has to be at rest that does not spread.
+	 * Return the time after which a fleet that does not spread must be at rest.
 	 */
 	Duration settlingWithoutSpread() {
 		return this.interval.multipliedBy(8L * Math.max(this.poolSize, this.servers));

@@ -30,14 +30,14 @@ final class ConnectionScenarios {
 
 	private static final Duration ROLL_INTERVAL = Duration.ofSeconds(20);
 
-	/** Within so long every client has looked up the servers again. */
+	/** The time within which every client has looked up the servers again. */
 	private static final Duration LOOKUP = Duration.ofSeconds(5);
 
 	private static final Duration WARM_UP = Duration.ofSeconds(60);
 
 	private static final double[] WEIGHTS = { 1, 2, 4 };
 
-	/** A fleet of thousands would take hours. */
+	/** Restarting thousands of servers would take hours. */
 	private static final int MOST_RESTARTS = 100;
 
 	private ConnectionScenarios() {
@@ -54,7 +54,7 @@ final class ConnectionScenarios {
 				new Scenario("warm-up", ConnectionScenarios::warmUp));
 	}
 
-	/** The same, of which the largest fleet is put through fewer. */
+	/** The scenarios for the largest fleet, which are fewer. */
 	static List<Scenario> ofLargest() {
 		List<String> names = List.of("cold-start", "rest", "restart", "roll", "scale-up");
 		return all().stream().filter((scenario) -> names.contains(scenario.name())).toList();

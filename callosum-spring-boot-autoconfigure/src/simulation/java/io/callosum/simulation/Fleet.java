@@ -30,8 +30,8 @@ import java.util.random.RandomGenerator;
 
 /**
  * Everything of one run: the clock, the servers, the clients and the network between
- * them. Each source of chance has a stream of its own, made of the seed, so that what one
- * arm draws does not change what happens to another.
+ * them. Each source of randomness has a stream of its own, derived from the seed, so that
+ * what one arm draws does not change what happens to another.
  *
  * @author The Callosum authors
  */
@@ -110,10 +110,10 @@ public final class Fleet {
 	}
 
 	/**
-	 * Return a source of chance.
+	 * Return a source of randomness.
 	 * @param purpose what it is for
-	 * @param index which one of that purpose
-	 * @return the source, at its start
+	 * @param index its number among the sources for that purpose
+	 * @return the source, at its beginning
 	 */
 	public RandomGenerator stream(String purpose, int index) {
 		long hash = this.seed * 0x9E3779B97F4A7C15L;
@@ -146,7 +146,7 @@ public final class Fleet {
 	/**
 	 * Dial a server and wait for its slot line.
 	 * @param server the server
-	 * @param handler what becomes of the connection
+	 * @param handler receives the events of the connection
 	 * @return the connection, not established yet
 	 */
 	public SimulatedConnection dial(SimulatedServer server, SimulatedConnection.Handler handler) {
@@ -154,9 +154,9 @@ public final class Fleet {
 	}
 
 	/**
-	 * Dial a server as a client does that knows nothing of slots.
+	 * Dial a server like a client that knows nothing about slots.
 	 * @param server the server
-	 * @param handler what becomes of the connection
+	 * @param handler receives the events of the connection
 	 * @return the connection, not established yet
 	 */
 	public SimulatedConnection dialPlain(SimulatedServer server, SimulatedConnection.Handler handler) {
@@ -184,7 +184,7 @@ public final class Fleet {
 		}
 	}
 
-	/** Let every client learn of the servers, at some moment of its next lookup. */
+	/** Let every client learn about the servers at a random moment, as by a lookup. */
 	void publish(List<SimulatedServer> servers, Duration within) {
 		RandomGenerator chance = stream("publish", (int) (this.time.now() / 1_000_000));
 		for (SimulatedClient client : this.clients) {

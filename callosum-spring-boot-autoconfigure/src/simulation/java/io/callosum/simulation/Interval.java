@@ -20,7 +20,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * The mean of what several seeds gave, and the 95 % interval of that mean by bootstrap.
+ * The mean of the results of several seeds, and the bootstrapped 95 % interval of that
+ * mean.
  *
  * @param mean the mean
  * @param low the lower bound of the interval

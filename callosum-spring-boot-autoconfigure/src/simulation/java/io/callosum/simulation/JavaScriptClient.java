@@ -97,7 +97,7 @@ final class JavaScriptClient extends LeasingClient {
 			worst = this.highest.poll();
 		}
 		if (worst == null) {
-			// Neither kept nor closed: nobody uses it again
+			// Neither kept nor closed: it is never used again
 			return;
 		}
 		worst.connection().markDestroyed();

@@ -24,8 +24,8 @@ import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client with a pool of connections, of which each carries one request at a time. Who
- * finds none waits, first come, first served.
+ * A client with a pool of connections, each of which carries one request at a time. A
+ * request that finds no idle connection waits; the first one is served first.
  *
  * @author The Callosum authors
  */
@@ -52,7 +52,7 @@ abstract class LeasingClient implements SimulatedClient, SimulatedConnection.Han
 	/** Put a connection back, or close it. */
 	abstract void release(SimulatedConnection connection);
 
-	/** An open connection is not to be used again. */
+	/** Give up an open connection, which must not be used again. */
 	abstract void discard(SimulatedConnection connection);
 
 	@Override
@@ -72,7 +72,7 @@ abstract class LeasingClient implements SimulatedClient, SimulatedConnection.Han
 		request.sendOn(connection);
 	}
 
-	/** Serve who waits, now that there is an idle connection. */
+	/** Serve waiting requests, now that there is an idle connection. */
 	final void serve() {
 		while (!this.waiting.isEmpty()) {
 			if (this.waiting.getFirst().isDone()) {

@@ -100,7 +100,7 @@ final class MeshClient implements SimulatedClient, SimulatedConnection.Handler {
 
 	@Override
 	public void serversChanged(List<SimulatedServer> servers) {
-		// The arms of this kind are only in scenarios whose servers stay the same
+		// Arms of this kind are only used in scenarios whose servers stay the same
 	}
 
 	@Override
@@ -206,7 +206,7 @@ final class MeshClient implements SimulatedClient, SimulatedConnection.Handler {
 		return (one.pending.size() <= other.pending.size()) ? one : other;
 	}
 
-	/** The least loaded as far as this client knows or, for the bound, of all. */
+	/** The least loaded one, by this client's requests or, for the bound, by all. */
 	private Endpoint least(int size, boolean all) {
 		int start = this.chance.nextInt(size);
 		Endpoint least = this.ready.get(start);
@@ -224,7 +224,7 @@ final class MeshClient implements SimulatedClient, SimulatedConnection.Handler {
 
 		RANDOM, ROUND_ROBIN, TWO_CHOICES, LEAST_LOADED, PEAK_EWMA,
 
-		/** The bound: knows what all clients have sent and have no answer to. */
+		/** The bound: knows the unanswered requests of all clients. */
 		SHORTEST_QUEUE
 
 	}
@@ -234,10 +234,10 @@ final class MeshClient implements SimulatedClient, SimulatedConnection.Handler {
 	 */
 	private static final class Endpoint {
 
-		/** As in Finagle: the latency decays within so long. */
+		/** As in Finagle: the time in which the latency decays. */
 		private static final double DECAY = 10e9;
 
-		/** As in Finagle: the cost where requests are under way and none was answered. */
+		/** As in Finagle: the cost if requests are pending and none was answered yet. */
 		private static final double PENALTY = Long.MAX_VALUE >> 16;
 
 		private final SimulatedServer server;
@@ -256,7 +256,7 @@ final class MeshClient implements SimulatedClient, SimulatedConnection.Handler {
 			this.server = server;
 		}
 
-		/** A peak counts at once, and what is lower only as time passes. */
+		/** A peak counts at once, and lower samples only as time passes. */
 		void observe(long sample, long now) {
 			if (sample > this.latency) {
 				this.latency = sample;

@@ -32,7 +32,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Prints what was measured, and writes it to files. The same results make the same bytes.
+ * Prints the measurements, and writes them to files. The same results produce the same
+ * bytes.
  *
  * @author The Callosum authors
  */

@@ -19,7 +19,7 @@ package io.callosum.simulation;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A request, the same in every arm: who sends it when, and how much work it is.
+ * A request, the same in every arm: which client sends it, when, and how much work it is.
  *
  * @author The Callosum authors
  */
@@ -30,7 +30,7 @@ public final class Request {
 	/** The intended arrival, in nanoseconds of virtual time. */
 	final long arrival;
 
-	/** The time that it takes a worker at full speed, in nanoseconds. */
+	/** The time that a worker at full speed needs for it, in nanoseconds. */
 	final long work;
 
 	private final RequestLoad load;
@@ -50,7 +50,7 @@ public final class Request {
 
 	/**
 	 * Return whether the request has its answer or has failed.
-	 * @return whether nobody waits for it any more
+	 * @return whether nothing waits for it any more
 	 */
 	public boolean isDone() {
 		return this.done;
@@ -69,7 +69,7 @@ public final class Request {
 
 	/**
 	 * Return the connection that the request was sent on.
-	 * @return the connection, or {@code null} if it was not sent yet
+	 * @return the connection, or {@code null} if the request has not been sent yet
 	 */
 	public @Nullable SimulatedConnection connection() {
 		return this.connection;
@@ -84,8 +84,8 @@ public final class Request {
 	}
 
 	/**
-	 * Attach something of the client's own.
-	 * @param attachment what to attach
+	 * Attach an object for the client's own use.
+	 * @param attachment the attachment
 	 */
 	public void attach(Object attachment) {
 		this.attachment = attachment;
@@ -93,7 +93,7 @@ public final class Request {
 
 	/**
 	 * Send the request.
-	 * @param connection where
+	 * @param connection the connection to send it on
 	 */
 	public void sendOn(SimulatedConnection connection) {
 		this.connection = connection;

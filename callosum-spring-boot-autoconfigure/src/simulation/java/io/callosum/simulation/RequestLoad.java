@@ -23,15 +23,15 @@ import java.util.random.RandomGenerator;
 import org.HdrHistogram.Histogram;
 
 /**
- * An open-loop load: requests arrive by a Poisson process, whatever became of those
- * before. Latency counts from the intended arrival. A request without an answer within
- * its time has failed.
+ * An open-loop load: requests arrive in a Poisson process, whatever the outcome of those
+ * before. Latency is measured from the intended arrival. A request without an answer
+ * within the timeout has failed.
  *
  * @author The Callosum authors
  */
 final class RequestLoad {
 
-	/** The mean time that a request takes a worker. Exponentially distributed. */
+	/** The mean of the exponentially distributed work of a request, in nanoseconds. */
 	static final double MEAN_WORK = 10e6;
 
 	private static final long TIMEOUT = 5_000_000_000L;
@@ -48,7 +48,7 @@ final class RequestLoad {
 
 	private final double meanInterval;
 
-	/** The cumulated share of each client. */
+	/** The cumulative share of each client. */
 	private final double[] shares;
 
 	private final Distribution distribution;
@@ -71,7 +71,7 @@ final class RequestLoad {
 
 	/**
 	 * Create a load.
-	 * @param load the share of the time that all workers together are to be busy
+	 * @param load the intended share of the time that workers are busy
 	 */
 	RequestLoad(Fleet fleet, double load, Distribution distribution) {
 		this.fleet = fleet;
@@ -92,7 +92,7 @@ final class RequestLoad {
 		this.fleet.time.run(exponential(this.arrivals, this.meanInterval), this::arrive);
 	}
 
-	/** Count what arrives between now and then. */
+	/** Measure the requests that arrive within a number of seconds from now. */
 	void measure(int seconds) {
 		this.from = this.fleet.time.now();
 		this.end = this.from + seconds * 1_000_000_000L;
@@ -145,7 +145,7 @@ final class RequestLoad {
 			if (second != this.burst) {
 				this.burst = second;
 			}
-			// Half of the requests come from a tenth of the clients, others each second
+			// A tenth of the clients, changing each second, sends half of the requests
 			if (drawn < 0.5) {
 				int group = Math.max(1, clients / BURST_CLIENTS);
 				return (int) ((this.burst * group + (long) (drawn * 2 * group)) % clients);
@@ -168,12 +168,12 @@ final class RequestLoad {
 		}
 	}
 
-	/** The mean of what was drawn, in nanoseconds. */
+	/** The mean work of the requests that were measured, in nanoseconds. */
 	double meanWork() {
 		return this.sumOfWork / this.requests;
 	}
 
-	/** Let the last ones end, and report. */
+	/** Let the last requests end, and report. */
 	void report(Metrics metrics) {
 		this.fleet.time.runUntil(this.end + TIMEOUT + 1);
 		expire();

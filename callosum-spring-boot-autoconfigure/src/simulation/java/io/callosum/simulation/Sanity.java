@@ -60,7 +60,7 @@ final class Sanity {
 		Metrics measured = new Metrics();
 		requests.report(measured);
 		Metrics metrics = new Metrics();
-		// The network takes a known time, and the work is what was drawn
+		// Subtract the known network time and the mean work that was drawn
 		metrics.put("mean_wait_ms", measured.get("latency_mean_ms") - 2 * fleet.servers.get(0).delayOfFirst() / 1e6
 				- requests.meanWork() / 1e6);
 		metrics.put("mean_wait_by_theory_ms",
@@ -69,7 +69,8 @@ final class Sanity {
 	}
 
 	/**
-	 * How many clients have a server in their random subset is binomially distributed.
+	 * The number of clients that have a given server in their random subset is binomially
+	 * distributed.
 	 */
 	static Result subset(long seed) {
 		Cell cell = Cell.of(1000, 100, 8, 5);

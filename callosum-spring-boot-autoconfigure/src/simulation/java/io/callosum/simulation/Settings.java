@@ -95,7 +95,7 @@ record Settings(boolean quick, Path directory) {
 		return LongStream.rangeClosed(1, Long.parseLong(property("seeds", String.valueOf(usual)))).boxed().toList();
 	}
 
-	/** For how many seconds requests are measured. */
+	/** The number of seconds for which requests are measured. */
 	int requestSeconds() {
 		return this.quick ? 10 : 20;
 	}

@@ -37,7 +37,7 @@ public interface SimulatedClient {
 	void stop();
 
 	/**
-	 * Take note of a new list of servers.
+	 * Use a new list of servers.
 	 * @param servers all servers
 	 */
 	void serversChanged(List<SimulatedServer> servers);
@@ -49,8 +49,8 @@ public interface SimulatedClient {
 	void request(Request request);
 
 	/**
-	 * Give up a request whose time is over: nobody waits for its answer.
-	 * @param request the request, done
+	 * Give up a request that has timed out: nothing waits for its answer.
+	 * @param request the request, which is done
 	 */
 	void timedOut(Request request);
 

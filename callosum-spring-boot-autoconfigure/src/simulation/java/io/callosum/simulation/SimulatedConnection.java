@@ -32,16 +32,16 @@ public final class SimulatedConnection {
 
 	final long delay;
 
-	/** The number that the server said, or -1. */
+	/** The slot that the server announced, or -1. */
 	int slot = -1;
 
 	/** The slot that the server holds for it, or -1. */
 	int held = -1;
 
-	/** Which life of the server this connection belongs to. */
+	/** The life of the server that this connection belongs to. */
 	int epoch;
 
-	/** Where the server has it among its connections, or -1. */
+	/** The index of this connection in the server's list, or -1. */
 	int index = -1;
 
 	private boolean established;
@@ -52,7 +52,7 @@ public final class SimulatedConnection {
 
 	private boolean leased;
 
-	/** The server knows that the client has closed it. */
+	/** Whether the server knows that the client has closed it. */
 	private boolean gone;
 
 	private boolean destroyed;
@@ -80,8 +80,8 @@ public final class SimulatedConnection {
 	}
 
 	/**
-	 * Return the number that the server said.
-	 * @return the slot, or -1 before the slot line has come
+	 * Return the slot that the server announced.
+	 * @return the slot, or -1 before the slot line has arrived
 	 */
 	public int slot() {
 		return this.slot;
@@ -96,7 +96,7 @@ public final class SimulatedConnection {
 	}
 
 	/**
-	 * Say whether a borrower has the connection, so that a close would cut him off.
+	 * Set whether the connection is leased, so that a close would interrupt a request.
 	 * @param leased whether it is leased
 	 */
 	public void setLeased(boolean leased) {
@@ -162,7 +162,7 @@ public final class SimulatedConnection {
 		count();
 	}
 
-	/** The client has kept the connection, if it is still open after it was offered. */
+	/** Count the connection as kept if the client has left it open. */
 	private void count() {
 		if (!this.closed) {
 			this.counted = true;
@@ -184,7 +184,7 @@ public final class SimulatedConnection {
 		}
 	}
 
-	/** No slot line came in time, or nobody listens. */
+	/** No slot line arrived in time, or nothing is listening. */
 	void fail() {
 		if (!this.closed && !this.established) {
 			end();
@@ -194,7 +194,7 @@ public final class SimulatedConnection {
 	}
 
 	/**
-	 * Return whether the server's side has taken the connection, if only into its
+	 * Return whether the server's side has accepted the connection, if only into its
 	 * backlog.
 	 * @return whether it was reached
 	 */
@@ -214,7 +214,7 @@ public final class SimulatedConnection {
 		this.gone = true;
 	}
 
-	/** Whether the client has marked it as one to close, when it may. */
+	/** Whether the client has marked it to be closed as soon as that is allowed. */
 	boolean isDestroyed() {
 		return this.destroyed;
 	}
@@ -223,7 +223,7 @@ public final class SimulatedConnection {
 		this.destroyed = true;
 	}
 
-	/** The server is gone, and what it held with it, before the client sees that. */
+	/** Stop counting the connection as kept, even before the client notices its end. */
 	void uncount() {
 		if (this.counted) {
 			this.counted = false;
@@ -237,13 +237,13 @@ public final class SimulatedConnection {
 	}
 
 	/**
-	 * What the client's side wants to know of a connection.
+	 * Receives the events of a connection on the client's side.
 	 */
 	public interface Handler {
 
 		/**
 		 * The connection is established and, unless it is a plain one, its slot is known.
-		 * If it is open after this method, it counts as kept.
+		 * If it is still open when this method returns, it counts as kept.
 		 * @param connection the connection
 		 */
 		void connected(SimulatedConnection connection);
@@ -264,7 +264,7 @@ public final class SimulatedConnection {
 		 * An answer has arrived.
 		 * @param connection the connection
 		 * @param request the request
-		 * @param success whether it is not an error
+		 * @param success whether the answer is not an error
 		 */
 		void answered(SimulatedConnection connection, Request request, boolean success);
 

@@ -27,7 +27,7 @@ import io.callosum.server.LowestSlotAllocator;
 import io.callosum.server.SlotRequest;
 
 /**
- * A server: gives slots by the production allocator, and has a number of workers that
+ * A server: assigns slots with the production allocator, and has a number of workers that
  * take requests from one queue, first come, first served.
  *
  * @author The Callosum authors
@@ -41,16 +41,15 @@ public final class SimulatedServer {
 	private static final SlotRequest SLOT_REQUEST = new SlotRequest("simulated", new InetSocketAddress(0),
 			new InetSocketAddress(0));
 
-	/** Connections that clients keep. */
+	/** The number of connections that clients keep. */
 	int kept;
 
 	/**
-	 * Requests that a dispatcher who knows everything has sent here and that are not
-	 * done.
+	 * The number of unfinished requests that an omniscient dispatcher has sent here.
 	 */
 	int inSystem;
 
-	/** Requests that came while they were counted, by second. */
+	/** The number of requests that arrived in each second of the measurement. */
 	int @org.jspecify.annotations.Nullable [] requests;
 
 	long requestsFrom;
@@ -128,7 +127,7 @@ public final class SimulatedServer {
 		return this.connections.get(0).delay;
 	}
 
-	/** The kept connections for each unit of weight. */
+	/** The kept connections per unit of weight. */
 	double normalized() {
 		return this.kept / this.weight;
 	}
@@ -139,7 +138,7 @@ public final class SimulatedServer {
 		this.slots = new LowestSlotAllocator();
 	}
 
-	/** Close everything at once, as a process that is killed. */
+	/** Close everything at once, like a process that is killed. */
 	void stop() {
 		this.mode = Mode.DOWN;
 		this.epoch++;
@@ -155,7 +154,7 @@ public final class SimulatedServer {
 		this.connections.clear();
 	}
 
-	/** Do nothing for a while, as a process that collects garbage. */
+	/** Do nothing for a while, like a process that collects garbage. */
 	void pause(long length) {
 		this.mode = Mode.PAUSED;
 		this.pausedAt = this.fleet.time.now();
@@ -174,7 +173,7 @@ public final class SimulatedServer {
 		due.forEach(Runnable::run);
 	}
 
-	/** The SYN has arrived, half of a round trip after the dial. */
+	/** The SYN has arrived, half a round trip after the dial. */
 	void dialled(SimulatedConnection connection, boolean plain) {
 		if (this.mode == Mode.DOWN) {
 			this.fleet.time.run(connection.delay, connection::fail);
@@ -234,7 +233,7 @@ public final class SimulatedServer {
 		return peak;
 	}
 
-	/** The number to say: the slot by weight, which grows during the warm-up. */
+	/** The announced slot: divided by the weight, which grows during the warm-up. */
 	private int announced(int slot) {
 		double share = this.weight;
 		if (this.warmUp > 0) {
@@ -301,16 +300,16 @@ public final class SimulatedServer {
 
 		UP, DOWN, PAUSED,
 
-		/** Accepts connections and says nothing, neither a slot nor an answer. */
+		/** Accepts connections and sends nothing, neither a slot nor an answer. */
 		SILENT,
 
-		/** Says slots, and answers each request with an error at once. */
+		/** Announces slots, and answers each request with an error at once. */
 		FAILING
 
 	}
 
 	/**
-	 * A request in the queue, then with a worker.
+	 * A request that waits in the queue and is then processed by a worker.
 	 */
 	private final class Work implements Runnable {
 

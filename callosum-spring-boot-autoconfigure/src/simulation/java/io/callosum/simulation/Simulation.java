@@ -55,7 +55,7 @@ final class Simulation {
 		new Plots(settings.directory()).draw(settings.cellOfPlots(), Arms.ofPlots());
 	}
 
-	/** The noise that no fair comparison gets below, beside the arms. */
+	/** Add the noise floor: the balance of a random assignment. */
 	private List<Result> withNoiseFloor(List<Result> results) {
 		List<Result> all = new ArrayList<>(results);
 		Set<String> done = new HashSet<>();

@@ -25,8 +25,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A pool of connections to random servers, each kept until it is lost, and then replaced
- * by one to another random server: what a pool behind an L4 address does. With a maximum
- * age it replaces each connection when its time has come. Knows nothing of slots.
+ * by one to another random server, like a pool behind an L4 address. With a maximum age,
+ * it replaces each connection that reaches that age. Knows nothing about slots.
  *
  * @author The Callosum authors
  */

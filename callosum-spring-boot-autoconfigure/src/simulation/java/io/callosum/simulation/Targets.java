@@ -23,7 +23,7 @@ import java.util.function.DoublePredicate;
 import java.util.stream.Stream;
 
 /**
- * What the client has to show, beside what was measured.
+ * The targets that the client has to meet, next to what was measured.
  *
  * @author The Callosum authors
  */
@@ -45,7 +45,7 @@ final class Targets {
 	}
 
 	/**
-	 * Compare what there is with the targets.
+	 * Compare the results with the targets.
 	 * @return a table, without lines for what was not simulated
 	 */
 	String compare() {
@@ -89,7 +89,7 @@ final class Targets {
 	private void requests(Cell cell) {
 		String ratio = "request_max_over_mean";
 		if (cell.connectionsPerServer() >= 16) {
-			// With fewer, one connection more is more than the limit
+			// With fewer, a single extra connection exceeds the limit
 			atMost("load 0.7: balanced, requests max/mean", cell, "load-70", BALANCED, ratio, 1.05, false);
 			ratio("load 0.7: balanced / mesh of two choices, requests max/mean", cell, "load-70", BALANCED, TWO_CHOICES,
 					ratio, 1.02);

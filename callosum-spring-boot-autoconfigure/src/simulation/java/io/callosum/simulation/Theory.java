@@ -19,7 +19,7 @@ package io.callosum.simulation;
 import java.util.SplittableRandom;
 
 /**
- * What is known without a simulation.
+ * Results that are known without a simulation.
  *
  * @author The Callosum authors
  */
@@ -31,9 +31,9 @@ final class Theory {
 	}
 
 	/**
-	 * Return the mean time in the queue of an M/M/c system, by Erlang's C formula.
+	 * Return the mean time in the queue of an M/M/c system, by the Erlang C formula.
 	 * @param workers the number of workers
-	 * @param load the share of the time that each is busy, less than 1
+	 * @param load the share of the time that each worker is busy, less than 1
 	 * @param meanWork the mean time that a request takes
 	 * @return the time, in the unit of {@code meanWork}
 	 */
@@ -51,9 +51,9 @@ final class Theory {
 	}
 
 	/**
-	 * Return the mean of the greatest share, in relation to the mean one, where things
-	 * are assigned at random: the noise that no fair comparison gets below.
-	 * @param things how many are assigned
+	 * Return the expected greatest share, relative to the mean share, when things are
+	 * assigned at random. This is the noise floor of a comparison.
+	 * @param things how many things are assigned
 	 * @param places how many places there are
 	 * @return 1 or more
 	 */
@@ -68,9 +68,9 @@ final class Theory {
 	}
 
 	/**
-	 * Return the mean of the greatest share in a rolling restart, in relation to the mean
-	 * one, where all is even before each restart, and the connections of the server that
-	 * is down go to the others at random.
+	 * Return the expected greatest share in a rolling restart, relative to the mean
+	 * share, when shares are even before each restart and the connections of the server
+	 * that is down go to the others at random.
 	 * @param connections how many connections there are
 	 * @param servers how many servers there are
 	 * @param restarts how many of them are restarted

@@ -21,14 +21,14 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The clock of a simulation and what is due on it. Of two tasks that are due at one
- * moment, the one that was scheduled first runs first. Confined to one thread.
+ * The clock of a simulation and its scheduled tasks. Of two tasks that are due at the
+ * same moment, the one that was scheduled first runs first. Confined to one thread.
  *
  * @author The Callosum authors
  */
 public final class VirtualTime {
 
-	/** A heap of four children per node, in parallel arrays: no object per task. */
+	/** A heap with four children per node, in parallel arrays: no object per task. */
 	private long[] times = new long[1024];
 
 	private long[] sequences = new long[1024];
@@ -50,7 +50,7 @@ public final class VirtualTime {
 	}
 
 	/**
-	 * Run a task later, unless it is cancelled before.
+	 * Run a task later, unless it is cancelled before then.
 	 * @param delay nanoseconds, 0 or more
 	 * @param task the task
 	 * @return the timer
@@ -62,7 +62,7 @@ public final class VirtualTime {
 	}
 
 	/**
-	 * Run a task later in any case.
+	 * Run a task later. It cannot be cancelled.
 	 * @param delay nanoseconds, 0 or more
 	 * @param task the task
 	 */
@@ -77,7 +77,7 @@ public final class VirtualTime {
 	}
 
 	/**
-	 * Let time pass, and run everything that is due in it.
+	 * Let time pass, and run all tasks that become due.
 	 * @param end nanoseconds since the start of the simulation
 	 */
 	public void runUntil(long end) {
@@ -160,7 +160,7 @@ public final class VirtualTime {
 		}
 
 		/**
-		 * Do not run the task, if it has not run yet.
+		 * Cancel the task, if it has not run yet.
 		 */
 		public void cancel() {
 			this.task = null;

@@ -25,7 +25,7 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import io.callosum.server.Link;
 
 /**
- * Tests of clients, on sockets, with a server that does what the test says.
+ * Base class for tests of clients, over sockets, with a scripted server.
  */
 abstract class AbstractScriptedServerTests {
 

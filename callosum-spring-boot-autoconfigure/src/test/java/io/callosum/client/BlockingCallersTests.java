@@ -78,7 +78,7 @@ class BlockingCallersTests {
 	void tenThousandThreadsMayWaitAndAreAllServed() throws Exception {
 		try (ScriptedServer server = new ScriptedServer(false)) {
 			CallosumClient client = startForWaiting(server);
-			// Classes are loaded first, for which the small stacks may not be enough
+			// Load classes first, for which the small stacks may not be large enough
 			client.execute((lease) -> "");
 			CallosumLease lease = client.acquire().block();
 			List<Thread> threads = startCallers(client);
@@ -96,7 +96,7 @@ class BlockingCallersTests {
 	}
 
 	/**
-	 * Start the callers, if the machine allows as many threads.
+	 * Start the callers, if the machine allows that many threads.
 	 */
 	private List<Thread> startCallers(CallosumClient client) {
 		List<Thread> threads = new ArrayList<>();
@@ -187,7 +187,7 @@ class BlockingCallersTests {
 		try (ScriptedServer server = new ScriptedServer(link.isSecure()); Recording recording = new Recording()) {
 			server.script(Script.echo());
 			CallosumClient client = this.clients.start(link, (builder) -> builder.poolSize(4), server.address());
-			// Classes are loaded and initialized first, which pins
+			// Load and initialize classes first, because that pins threads
 			echoFromManyThreads(client);
 			recording.enable("jdk.VirtualThreadPinned").withThreshold(Duration.ZERO).withStackTrace();
 			recording.start();
@@ -237,8 +237,8 @@ class BlockingCallersTests {
 	}
 
 	/**
-	 * Return whether the thread was pinned because a class is loaded or initialized, by
-	 * itself or by another thread.
+	 * Return whether the thread was pinned because a class was being loaded or
+	 * initialized, by itself or by another thread.
 	 */
 	private static boolean isLoadingClasses(RecordedEvent event, List<String> frames) {
 		return frames.stream().anyMatch((frame) -> frame.endsWith(".<clinit>") || frame.endsWith(".loadClass"))

@@ -21,7 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What a builder has been told.
+ * Gives tests access to the settings of a builder.
  */
 public final class BuilderView {
 
@@ -29,7 +29,7 @@ public final class BuilderView {
 	}
 
 	/**
-	 * Return the settings by the names that the builder has for them.
+	 * Return the settings, by the names that the builder uses for them.
 	 */
 	public static Map<String, Object> settings(CallosumClient.Builder builder) {
 		ClientSettings settings = builder.settings();

@@ -56,7 +56,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * What a client does for its callers, without a network.
+ * Tests for what {@link CallosumClient} does for its callers, without a network.
  */
 @Timeout(30)
 class CallosumClientTests {
@@ -98,7 +98,7 @@ class CallosumClientTests {
 	}
 
 	/**
-	 * Wait until the connection is ready, and nobody has a lease.
+	 * Wait until the connection is ready and not leased.
 	 */
 	private FakeConnection idleConnection() {
 		await(() -> this.client.snapshot().members().stream().anyMatch((member) -> !member.leased()));
@@ -449,7 +449,7 @@ class CallosumClientTests {
 		Sinks.Empty<Void> leased = Sinks.empty();
 		StepVerifier
 			.create(this.client.exchange((lease) -> Mono.never().doOnSubscribe((subscription) -> leased.tryEmitEmpty()))
-				// From the lease on, for which it may take any time to wait
+				// Starts with the lease, because waiting for it may take any time
 				.timeout(leased.asMono().then(Mono.delay(Duration.ofMillis(20)))))
 			.verifyError(TimeoutException.class);
 		await(() -> this.measurements.contains("lease DISCARDED"));
@@ -546,7 +546,7 @@ class CallosumClientTests {
 		held.release();
 	}
 
-	// Life
+	// Lifecycle
 
 	@Test
 	void startTwiceDoesNoHarmAndStopAndStartAgainWork() {

@@ -24,12 +24,12 @@ import reactor.netty.tcp.SslProvider;
 import io.callosum.server.TestTls;
 
 /**
- * Certificates for names, which clients verify, and the client's side of TLS.
+ * Certificates with host names, which clients verify, and the client's side of TLS.
  */
 final class ClientTls {
 
 	/**
-	 * The certificate of the name {@code localhost}.
+	 * The certificate for the name {@code localhost}.
 	 */
 	static final X509Bundle LOCALHOST = certificate("localhost");
 

@@ -69,7 +69,7 @@ class ContextPropagationTests {
 		.build();
 
 	/**
-	 * The callers that connections saw while they were set up.
+	 * The callers that were in the context while connections were set up.
 	 */
 	private final List<Object> seen = new CopyOnWriteArrayList<>();
 
@@ -104,7 +104,7 @@ class ContextPropagationTests {
 			GarbageCollection.await();
 			assertThat(caller.get()).isNull();
 		});
-		// And the client goes on
+		// The client still works
 		exchange(client);
 		this.clients.awaitRest(client);
 	}
@@ -115,7 +115,7 @@ class ContextPropagationTests {
 		for (int i = 0; i < 3; i++) {
 			CALLER.set("caller " + i);
 			CallosumLease lease = client.acquire().block(TIMEOUT);
-			// Another one is dialled in its place
+			// Another connection is dialled in its place
 			lease.discard(null);
 			CALLER.remove();
 			this.clients.awaitRest(client);

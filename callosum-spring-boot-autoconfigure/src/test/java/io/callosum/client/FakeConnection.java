@@ -64,7 +64,7 @@ final class FakeConnection implements PooledConnection {
 	}
 
 	/**
-	 * The pool keeps the connection, and may have closed it meanwhile.
+	 * The pool keeps the connection, but may have closed it in the meantime.
 	 */
 	void kept(PoolMember member) {
 		synchronized (this) {
@@ -105,8 +105,8 @@ final class FakeConnection implements PooledConnection {
 	}
 
 	/**
-	 * Let the server close the connection.
-	 * @param answers whether a byte came before
+	 * Simulate that the server closes the connection.
+	 * @param answers whether a byte of an answer arrived before
 	 */
 	void lose(boolean answers) {
 		FakeLease lease = this.lease;
@@ -135,14 +135,14 @@ final class FakeConnection implements PooledConnection {
 		private volatile Runnable onLost;
 
 		/**
-		 * Let something have been sent.
+		 * Simulate that something has been sent.
 		 */
 		void sent() {
 			this.sent = true;
 		}
 
 		/**
-		 * Let a byte of an answer have come.
+		 * Simulate that a byte of an answer has arrived.
 		 */
 		void answered() {
 			FakeConnection.this.answered = true;

@@ -32,7 +32,7 @@ import reactor.core.Disposable;
 import reactor.core.publisher.Sinks;
 
 /**
- * A network in memory, with one thread and real time. Answers are given by the test.
+ * An in-memory network with one thread and real time. The test provides the answers.
  */
 final class FakeTransport implements ClientTransport, Timers, Dialler {
 

@@ -42,7 +42,7 @@ import io.callosum.server.Link;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for three servers and thirty clients, on sockets.
+ * Tests for three servers and thirty clients, over sockets.
  *
  * @author The Callosum authors
  */
@@ -137,7 +137,7 @@ class FleetTests {
 		this.servers.get(0).stop();
 		CallosumServer restarted = server(port);
 		this.servers.set(0, restarted);
-		// A clock that stands still while the machine does
+		// A clock that stands still while the machine is stalled
 		AtomicInteger millis = new AtomicInteger();
 		ScheduledFuture<?> clock = this.loops.onServer(true)
 			.next()
@@ -184,7 +184,7 @@ class FleetTests {
 				.sendString(Mono.just("ping\r\n"))
 				.then()
 				.then(lease.inbound().receive().asString().next()))
-			// The next connection may be about to end too
+			// The next connection may also be about to end
 			.retryWhen(Retry.backoff(3, Duration.ofMillis(10))
 				.filter((error) -> error instanceof ConnectionLostException lost && lost.isRetryable()))
 			.doOnNext((answer) -> {

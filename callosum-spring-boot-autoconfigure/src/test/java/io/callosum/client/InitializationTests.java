@@ -36,7 +36,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 /**
- * Tests for initializers of connections, on sockets.
+ * Tests for {@link ConnectionInitializer}, over sockets.
  *
  * @author The Callosum authors
  */

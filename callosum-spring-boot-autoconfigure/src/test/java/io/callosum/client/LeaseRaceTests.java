@@ -41,7 +41,7 @@ import io.callosum.server.Link;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for leases that are ended, cancelled and used too late on many threads.
+ * Tests for leases that are ended, cancelled and used too late by many threads.
  *
  * @author The Callosum authors
  */
@@ -52,7 +52,7 @@ class LeaseRaceTests {
 	private static final int OPERATIONS = 1000;
 
 	/**
-	 * By chance, all servers may be left alone for long, several times in a row.
+	 * By chance, all servers may be backed off for a long time, several times in a row.
 	 */
 	private static final Duration TIMEOUT = Duration.ofMinutes(5);
 

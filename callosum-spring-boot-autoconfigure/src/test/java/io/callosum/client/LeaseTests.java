@@ -54,7 +54,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /**
- * Tests for what an application does with leases, on sockets.
+ * Tests for what an application does with leases, over sockets.
  *
  * @author The Callosum authors
  */
@@ -63,7 +63,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 class LeaseTests extends AbstractScriptedServerTests {
 
 	/**
-	 * Lets leases receive lines.
+	 * Makes leases receive whole lines.
 	 */
 	private static final ConnectionInitializer LINES = (lease) -> {
 		lease.inbound().withConnection((netty) -> netty.addHandlerLast(new LineBasedFrameDecoder(1024)));
@@ -109,7 +109,7 @@ class LeaseTests extends AbstractScriptedServerTests {
 		try {
 			return client.<String, Exception>execute((lease) -> {
 				lease.outputStream().write((line + "\r\n").getBytes(StandardCharsets.US_ASCII));
-				// The codec has taken the end of the line off
+				// The codec has stripped the line ending
 				String answer = new String(lease.inputStream().readNBytes(line.length()), StandardCharsets.US_ASCII);
 				assertThat(answer).isEqualTo(line);
 				return lease.connectionId();
@@ -339,7 +339,7 @@ class LeaseTests extends AbstractScriptedServerTests {
 	}
 
 	/**
-	 * Do something with a connection once it has sent a line, and assign a slot before.
+	 * Assign a slot, and run an action once the client has sent a line.
 	 */
 	private static Script afterLine(Consumer<Peer> action) {
 		return (peer) -> {

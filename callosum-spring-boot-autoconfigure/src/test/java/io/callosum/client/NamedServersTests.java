@@ -34,7 +34,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for clients whose servers are behind a name, with a name server and sockets.
+ * Tests for clients whose servers share a host name, with a name server and sockets.
  *
  * @author The Callosum authors
  */
@@ -114,7 +114,7 @@ class NamedServersTests {
 				() -> assertThat(client.snapshot().members()).hasSize(4)
 					.extracting((member) -> member.server().getAddress().getHostAddress())
 					.containsOnly("127.0.0.2"));
-		// Then those are over that began before
+		// By then, the dials that began earlier have ended
 		awaitDials(2);
 		int accepts = this.first.acceptsOfAll();
 		awaitDials(3);

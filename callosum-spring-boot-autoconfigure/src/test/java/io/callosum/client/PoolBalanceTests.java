@@ -28,8 +28,8 @@ import org.junit.jupiter.api.Test;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * What a pool guarantees: while nothing fails, joins or leaves, connections per server
- * differ by at most 2, or by at most 1 if only slots count, whatever the fleet is.
+ * Tests for what a pool guarantees: while nothing fails, joins or leaves, connections per
+ * server differ by at most 2, or by at most 1 if only slots count, in any fleet.
  */
 class PoolBalanceTests {
 
@@ -91,8 +91,9 @@ class PoolBalanceTests {
 	}
 
 	/**
-	 * Nobody's slot is more than a little above the lowest one that is free anywhere. For
-	 * equal servers that bounds the difference of their connections by the slack and 1.
+	 * Verify that no slot is more than the slack above the lowest slot that is free on
+	 * any server. With equal servers, this limits the difference of their connections to
+	 * the slack plus 1.
 	 */
 	private void verifyBalance(SimulatedServer[] servers, int slack, String fleet) {
 		int highest = 0;

@@ -31,7 +31,8 @@ import io.callosum.client.SimulatedServer.Mode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Random lives of a pool, step by step against a model of what its callers may expect.
+ * Runs pools through random lives, and compares each step with a model of what callers
+ * may expect.
  */
 class PoolModelTests {
 
@@ -232,7 +233,7 @@ class PoolModelTests {
 		}
 
 		/**
-		 * Bring the model up to date with what the pool has told.
+		 * Update the model with what the pool has reported.
 		 */
 		private void settle() {
 			boolean stillWaits = false;
@@ -295,13 +296,13 @@ class PoolModelTests {
 		}
 
 		/**
-		 * When nothing fails any more, the pool is full, and nobody waits.
+		 * Verify that the pool is full and no acquire waits once nothing fails any more.
 		 */
 		private void recover() {
 			for (SimulatedServer server : this.servers) {
 				server.mode = Mode.UP;
 			}
-			// As long as an ejection may last, and being left alone after it
+			// As long as an ejection and the backoff after it may last
 			for (int i = 0; i < 240; i++) {
 				this.client.advance(Duration.ofSeconds(1));
 				this.client.connections()

@@ -42,7 +42,7 @@ import reactor.core.Disposable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Races in the pool, on several threads and without a network.
+ * Tests for races in the pool, on several threads and without a network.
  */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
 class PoolRaceTests {
@@ -165,7 +165,7 @@ class PoolRaceTests {
 	}
 
 	/**
-	 * Do two things at the same time, very often, and verify that all is well after.
+	 * Run two actions concurrently, many times, and verify the result afterwards.
 	 */
 	private static void race(int times, int poolSize, Consumer<Race> prepare, Consumer<Race> one, Consumer<Race> two,
 			Consumer<Race> verify) throws Exception {
@@ -200,7 +200,7 @@ class PoolRaceTests {
 	private static void run(List<Race> races, Consumer<Race> action, AtomicInteger position, AtomicInteger others) {
 		for (int i = 0; i < races.size(); i++) {
 			position.set(i);
-			// Wait for the other thread, but not for long: it may not have a processor
+			// Wait for the other thread, but not for long: it may not be running
 			for (int n = 0; n < 200 && others.get() < i; n++) {
 				Thread.onSpinWait();
 			}
@@ -321,7 +321,7 @@ class PoolRaceTests {
 	}
 
 	/**
-	 * Connects when told to, on the thread that tells it, and lets time pass likewise.
+	 * Connects and lets time pass only on request, on the thread of the caller.
 	 */
 	private static final class ManualNetwork implements Dialler, Timers, PoolObserver {
 

@@ -33,7 +33,7 @@ import io.callosum.client.SimulatedServer.Mode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The rules by which a pool chooses its connections, under virtual time.
+ * Tests for the rules by which a pool chooses its connections, in virtual time.
  */
 class PoolRulesTests {
 
@@ -323,7 +323,7 @@ class PoolRulesTests {
 		SimulatedServer[] servers = servers(2);
 		SimulatedClient client = new SimulatedClient(SimulatedClient.settings(6, LeasePolicy.BALANCED)).start(servers);
 		client.advance(MOMENT);
-		// Unknown servers first: each is asked once
+		// Unknown servers first: each gets one lease
 		Map<InetSocketAddress, SimulatedLease> first = new HashMap<>();
 		for (int i = 0; i < 2; i++) {
 			SimulatedLease lease = client.acquire();
@@ -363,7 +363,7 @@ class PoolRulesTests {
 			client.advance(Duration.ofMillis(10));
 			lease.release();
 		}
-		// In the end, the slow one is tried again
+		// Eventually, the slow one is tried again
 		int leases = 0;
 		SimulatedLease lease = client.acquire();
 		while (lease.member.server == fast.member.server) {
@@ -386,7 +386,7 @@ class PoolRulesTests {
 		client.advance(MOMENT);
 		servers[0].says = 4;
 		client.advance(Duration.ofMinutes(5));
-		// Its own one there was replaced, but not the one of the other server
+		// The connection to that server was replaced, but not the other one
 		assertThat(client.slots()).containsExactly(4, 5);
 		servers[0].says = 3;
 		client.advance(Duration.ofMinutes(5));
@@ -661,7 +661,7 @@ class PoolRulesTests {
 		SimulatedClient client = new SimulatedClient(SimulatedClient.settings(6)).start(servers);
 		client.advance(Duration.ofHours(1));
 		long ejections = client.news.stream().filter("ejected server0"::equals).count();
-		// 1.6 times as long each time, up to two minutes, and seconds for three failures
+		// Each is 1.6 times as long, up to two minutes, plus seconds for three failures
 		assertThat(ejections).isBetween(20L, 45L);
 		client.stopAndVerify();
 	}
@@ -750,7 +750,7 @@ class PoolRulesTests {
 		client.advance(MOMENT);
 		RuntimeException denied = new RuntimeException("denied");
 		servers[0].connections.get(0).close(CloseReason.INITIALIZER_FAILED, denied);
-		// Roving goes on meanwhile
+		// Roving continues in the meantime
 		client.advance(Duration.ofMinutes(1));
 		assertThat(failureOfAcquire(client)).hasCause(denied);
 		client.stopAndVerify();

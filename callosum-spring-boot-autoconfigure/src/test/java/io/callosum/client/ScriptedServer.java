@@ -45,9 +45,9 @@ import io.netty.pkitesting.X509Bundle;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * A server that speaks as the original JavaScript server of 2013 does, and otherwise does
- * what the test tells it to: each connection gets the lowest free number and CR LF in one
- * write, and from then on the server says nothing of its own.
+ * A server that behaves like the original JavaScript server of 2013 unless it has another
+ * script: each connection gets the lowest free number and CR LF in one write, and after
+ * that the server sends nothing of its own accord.
  */
 final class ScriptedServer implements AutoCloseable {
 
@@ -97,8 +97,8 @@ final class ScriptedServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return the server that listens on an address, or {@code null} if it is another
-	 * kind.
+	 * Return the server that listens on an address, or {@code null} if it is a server of
+	 * another kind.
 	 */
 	static ScriptedServer at(InetSocketAddress address) {
 		return listeningServers.get(address);
@@ -130,7 +130,7 @@ final class ScriptedServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return the address, with the name that the certificate has.
+	 * Return the address, with the name that is in the certificate.
 	 */
 	InetSocketAddress address() {
 		try {
@@ -190,7 +190,7 @@ final class ScriptedServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let a client have the lowest slot that is free.
+	 * Register a client with the lowest free slot.
 	 */
 	private synchronized Peer admit(Socket socket, Socket raw) {
 		int slot = 0;
@@ -221,8 +221,8 @@ final class ScriptedServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return what the server has sent first to the client that has a port, up to the end
-	 * of the line, or {@code null} if it has no such client.
+	 * Return the first line that the server has sent to the client with a port, including
+	 * the line ending, or {@code null} if there is no such client.
 	 */
 	String firstLine(int clientPort) {
 		return this.open.stream()
@@ -256,7 +256,8 @@ final class ScriptedServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return the same, once all connections are accepted that the system has made.
+	 * Return the same count, once all connections that the system has established are
+	 * accepted.
 	 */
 	int acceptsOfAll() {
 		try (Socket probe = new Socket(this.listening.getInetAddress(), this.listening.getLocalPort())) {
@@ -288,7 +289,7 @@ final class ScriptedServer implements AutoCloseable {
 	interface Script {
 
 		/**
-		 * As the original server does.
+		 * Assigns the slot, as the original server does.
 		 */
 		Script ASSIGN_SLOT = (peer) -> peer.send(peer.slot + "\r\n");
 
@@ -317,7 +318,7 @@ final class ScriptedServer implements AutoCloseable {
 		}
 
 		/**
-		 * Send bytes at once in place of a slot line.
+		 * Send bytes at once, instead of a slot line.
 		 */
 		static Script send(String text) {
 			return (peer) -> peer.send(text);
@@ -386,7 +387,8 @@ final class ScriptedServer implements AutoCloseable {
 		}
 
 		/**
-		 * Read up to the end of a line, which is part of the result; empty at the end.
+		 * Read a line, including its line ending. Returns an empty string at the end of
+		 * the stream.
 		 */
 		String readLine() {
 			try {
@@ -408,7 +410,7 @@ final class ScriptedServer implements AutoCloseable {
 
 		/**
 		 * Read until the client has closed.
-		 * @return whether it closed in good order
+		 * @return whether it closed the connection cleanly
 		 */
 		boolean awaitClose() {
 			try {
@@ -437,7 +439,7 @@ final class ScriptedServer implements AutoCloseable {
 		}
 
 		/**
-		 * Close without a word of TLS.
+		 * Close without a TLS close_notify.
 		 */
 		void cut() {
 			ScriptedServer.this.open.remove(this);
@@ -450,7 +452,7 @@ final class ScriptedServer implements AutoCloseable {
 		}
 
 		/**
-		 * Close one side only.
+		 * Close the sending side only.
 		 */
 		void shutdownOutput() {
 			ScriptedServer.this.open.remove(this);

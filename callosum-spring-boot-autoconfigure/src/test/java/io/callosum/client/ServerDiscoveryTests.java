@@ -76,7 +76,7 @@ class ServerDiscoveryTests {
 	private Duration maxTimeToLive = Duration.ofSeconds(30);
 
 	/**
-	 * Longer than a busy machine may pause, where it is not to be seen.
+	 * Longer than a busy machine may pause, for tests in which queries must not time out.
 	 */
 	private Duration queryTimeout = Duration.ofSeconds(15);
 
@@ -302,7 +302,7 @@ class ServerDiscoveryTests {
 		await(() -> assertThat(this.failures).containsExactly("The list of server addresses is empty"));
 		source.tryEmitNext(List.of(ServerAddress.of("new.internal"), ServerAddress.of("127.0.0.9")));
 		awaitServers("10.0.0.1:4040", "10.0.0.2:4040", "127.0.0.9:4040");
-		// Not the literal alone while the new name was being resolved
+		// The literal was not published alone while the new name was being resolved
 		assertThat(this.lists).hasSize(2);
 		source.tryEmitComplete();
 		assertThat(this.failures).hasSize(1);

@@ -36,7 +36,7 @@ import reactor.core.Disposable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * A pool under virtual time, with servers but without a network.
+ * A pool in virtual time, with servers but without a network.
  */
 final class SimulatedClient implements Dialler, PoolObserver {
 
@@ -65,7 +65,8 @@ final class SimulatedClient implements Dialler, PoolObserver {
 	private final Map<InetSocketAddress, Integer> inFlight = new HashMap<>();
 
 	/**
-	 * Whether connections are ready at once.
+	 * Whether connections have an initializer, whose end the test reports. Otherwise they
+	 * are ready at once.
 	 */
 	boolean initializes;
 
@@ -216,7 +217,7 @@ final class SimulatedClient implements Dialler, PoolObserver {
 	}
 
 	/**
-	 * Verify what holds at any time while nobody else uses the servers.
+	 * Verify the invariants that hold at any time while no other client uses the servers.
 	 */
 	void verify() {
 		ClientSnapshot snapshot = snapshot();

@@ -24,8 +24,8 @@ import java.util.List;
 import java.util.TreeSet;
 
 /**
- * A server without a network. Gives each connection the lowest free slot, as the real one
- * does.
+ * A server without a network. Assigns each connection the lowest free slot, as the real
+ * server does.
  */
 final class SimulatedServer {
 
@@ -44,7 +44,7 @@ final class SimulatedServer {
 	int dials;
 
 	/**
-	 * The slot to say, whatever it holds, or -1.
+	 * The slot to announce instead of the assigned one, or -1 for none.
 	 */
 	int says = -1;
 

@@ -44,8 +44,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for the life of a connection of the pool, on sockets: how it begins, and how its
- * end is noticed.
+ * Tests for the lifecycle of a connection of the pool, over sockets: how it begins, and
+ * how its end is noticed.
  *
  * @author The Callosum authors
  */
@@ -54,7 +54,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 class TcpConnectionTests extends AbstractScriptedServerTests {
 
 	/**
-	 * How a server may end a connection.
+	 * The ways in which a server may end a connection.
 	 */
 	private static final List<Consumer<Peer>> ENDS = List.of(Peer::close, Peer::shutdownOutput, Peer::cut, Peer::reset);
 
@@ -90,8 +90,8 @@ class TcpConnectionTests extends AbstractScriptedServerTests {
 	}
 
 	/**
-	 * Return the server's end of the one connection of a client, whose dials it may turn
-	 * down in between.
+	 * Return the server's end of the only connection of a client. Skips dials that the
+	 * client has turned down.
 	 */
 	private Peer awaitPeer(CallosumClient client) {
 		int slot = client.snapshot().members().get(0).slot();

@@ -117,7 +117,7 @@ class TcpDiallerTests {
 			this.network.dial(this.server.address());
 		}
 		this.network.transport().close();
-		// Longer than the other event loops would need to end
+		// Longer than the other event loops need to end
 		closed.completeOnTimeout(null, 100, TimeUnit.MILLISECONDS);
 		TestNetwork.verifyNoThreadLeft();
 		assertThat(this.network.warnings()).noneMatch((warning) -> warning.contains("event executor terminated"));
@@ -140,7 +140,7 @@ class TcpDiallerTests {
 		for (Script script : scripts) {
 			this.server.script(script);
 			TestDial dial = this.network.dial(this.server.address());
-			// A reset may be there before the system says that it has connected
+			// A reset may arrive before the system reports that it has connected
 			TestNetwork.await("failed",
 					() -> assertThat(dial.reports()).singleElement().asString().startsWith("failed "));
 		}
@@ -161,7 +161,7 @@ class TcpDiallerTests {
 
 	@Test
 	void aServerThatRefusesIsUnreachable() throws IOException {
-		// Bound and not listening, so that nobody else can have the port
+		// Bound but not listening, so that no other process can get the port
 		try (Socket refusing = new Socket()) {
 			refusing.bind(new InetSocketAddress("127.0.0.1", 0));
 			TestDial dial = this.network.dial((InetSocketAddress) refusing.getLocalSocketAddress());

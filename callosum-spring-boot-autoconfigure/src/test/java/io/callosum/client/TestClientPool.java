@@ -45,12 +45,12 @@ import io.callosum.server.Link;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Clients of a test, which are stopped when it ends.
+ * The clients of a test, which are stopped when it ends.
  * <p>
- * At the end of each test, nobody may have a lease or wait for one, there is a socket for
- * each connection of the pool and no other, and servers have these connections with the
- * slots that the clients know. After the stop nothing may be left: no connection, timer,
- * dial, thread or buffer.
+ * At the end of each test, there must be no lease and no pending acquire. There must be a
+ * socket for each connection of the pool and no others, except those of dials, and the
+ * servers must have these connections, with the slots that the clients know. After the
+ * stop, nothing may be left: no connection, timer, dial, thread or buffer.
  */
 final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallback {
 
@@ -71,7 +71,8 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 	}
 
 	/**
-	 * Create a client with connections that are quickly there.
+	 * Create a client that, by default, has one connection and does not rove during a
+	 * test.
 	 */
 	CallosumClient create(Link link, UnaryOperator<CallosumClient.Builder> customizer, InetSocketAddress... servers) {
 		return create(link, customizer, TcpTransport::open, servers);
@@ -114,7 +115,7 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 	}
 
 	/**
-	 * The same, and start it.
+	 * Create and start a client.
 	 */
 	CallosumClient start(Link link, UnaryOperator<CallosumClient.Builder> customizer, InetSocketAddress... servers) {
 		CallosumClient client = create(link, customizer, servers);
@@ -141,7 +142,8 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 	}
 
 	/**
-	 * Wait until the pool is full and nobody has a lease, with a socket for each member.
+	 * Wait until the pool is full, with a socket for each member, and there are no
+	 * leases.
 	 */
 	void awaitRest(CallosumClient client) {
 		Watched watched = watched(client);
@@ -154,7 +156,7 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 	}
 
 	/**
-	 * Return the channels that are open, also those of dials.
+	 * Return the channels that are open, including those of dials.
 	 */
 	Set<Channel> channels(CallosumClient client) {
 		return watched(client).channels;
@@ -251,7 +253,7 @@ final class TestClientPool implements AfterTestExecutionCallback, AfterEachCallb
 			assertThat(this.client.isRunning()).isFalse();
 			assertThat(snapshot.members()).isEmpty();
 			assertThat(snapshot.pending()).isZero();
-			// An event loop that has ended completes no close future
+			// An event loop that has ended does not complete close futures
 			await("sockets", () -> assertThat(this.channels).noneMatch(Channel::isOpen));
 			this.transports.forEach(WatchedTransport::verifyNothingLeft);
 			long ready = this.events.stream().filter(ConnectionReadyEvent.class::isInstance).count();

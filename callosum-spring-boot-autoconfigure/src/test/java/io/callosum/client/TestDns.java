@@ -36,7 +36,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A name server on UDP and TCP of one port of the loopback interface.
+ * A name server on a UDP and a TCP port with the same number on the loopback interface.
  */
 final class TestDns implements AutoCloseable {
 
@@ -90,14 +90,15 @@ final class TestDns implements AutoCloseable {
 	}
 
 	/**
-	 * Answer with addresses. A kind of which there is none exists, and is empty.
+	 * Answer with addresses. If there are none of a type, the answer to queries for that
+	 * type is empty.
 	 */
 	void answer(String name, int timeToLive, String... addresses) {
 		this.answers.put(name, new Answer(0, timeToLive, List.of(addresses), true));
 	}
 
 	/**
-	 * Answer the question for IPv4 only, and never the one for IPv6.
+	 * Answer queries for IPv4 addresses only, and never those for IPv6 addresses.
 	 */
 	void answerIpv4Only(String name, int timeToLive, String... addresses) {
 		this.answers.put(name, new Answer(0, timeToLive, List.of(addresses), false));
@@ -112,14 +113,14 @@ final class TestDns implements AutoCloseable {
 	}
 
 	/**
-	 * Leave questions unanswered.
+	 * Leave queries unanswered.
 	 */
 	void silence(String name) {
 		this.answers.put(name, SILENCE);
 	}
 
 	/**
-	 * Return how often an IPv4 address was asked for.
+	 * Return the number of queries for an IPv4 address.
 	 */
 	int queries(String name) {
 		AtomicInteger count = this.queries.get(name);
@@ -127,7 +128,7 @@ final class TestDns implements AutoCloseable {
 	}
 
 	/**
-	 * Return the same, once the questions are counted that have been sent.
+	 * Return the same number, once all queries that have been sent are counted.
 	 */
 	int queriesSent(String name) {
 		try (DatagramSocket probe = new DatagramSocket()) {
@@ -151,7 +152,7 @@ final class TestDns implements AutoCloseable {
 			try {
 				DatagramPacket packet = new DatagramPacket(buffer, buffer.length);
 				this.udp.receive(packet);
-				// Nothing is answered with nothing
+				// An empty packet is answered with an empty packet
 				byte[] response = (packet.getLength() == 0) ? new byte[0]
 						: respond(ByteBuffer.wrap(packet.getData(), 0, packet.getLength()), MAX_UDP);
 				if (response != null) {

@@ -44,8 +44,8 @@ import io.callosum.server.Link;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The network of a client without its pool, which the test plays. {@link #close()} checks
- * that nothing is left of it.
+ * The network of a client without the pool, whose part the test plays. {@link #close()}
+ * checks that nothing is left.
  */
 final class TestNetwork implements AutoCloseable {
 
@@ -142,7 +142,7 @@ final class TestNetwork implements AutoCloseable {
 	public void close() {
 		try {
 			this.dials.forEach(TestDial::close);
-			// An event loop that has ended completes no close future
+			// An event loop that has ended does not complete close futures
 			await("closed", () -> assertThat(this.channels).noneMatch(Channel::isOpen));
 			await("reported", () -> this.dials.forEach(TestDial::verifyEnd));
 			this.transport.close();
@@ -165,7 +165,7 @@ final class TestNetwork implements AutoCloseable {
 	}
 
 	/**
-	 * The pool's side of a dial, and of the connection that comes of it.
+	 * The pool's side of a dial, and of the resulting connection.
 	 */
 	final class TestDial implements Dial, PoolMember {
 

@@ -28,8 +28,8 @@ import reactor.netty.NettyInbound;
 import reactor.netty.NettyOutbound;
 
 /**
- * A lease without a network. What a test, a benchmark or a simulation uses of it, it
- * overrides.
+ * A lease without a network. Tests, benchmarks and simulations override the methods that
+ * they use.
  */
 class UnsupportedLease implements PooledLease {
 

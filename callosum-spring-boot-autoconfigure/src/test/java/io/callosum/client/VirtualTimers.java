@@ -23,14 +23,14 @@ import java.util.PriorityQueue;
 import reactor.core.Disposable;
 
 /**
- * A clock that stands still, and timers that elapse when it is moved on.
+ * A clock that stands still, and timers that elapse when it is advanced.
  */
 final class VirtualTimers implements Timers {
 
 	private final PriorityQueue<Task> tasks = new PriorityQueue<>(
 			Comparator.<Task>comparingLong((task) -> task.at).thenComparingLong((task) -> task.number));
 
-	// As with System.nanoTime(), the sign says nothing
+	// As with System.nanoTime(), the sign has no meaning
 	private long now = -1_000_000_000L;
 
 	private long number;
@@ -55,14 +55,14 @@ final class VirtualTimers implements Timers {
 	}
 
 	/**
-	 * Return how many tasks there are.
+	 * Return the number of scheduled tasks.
 	 */
 	synchronized int size() {
 		return this.tasks.size();
 	}
 
 	/**
-	 * Let time pass, and everything happen that is due.
+	 * Let time pass, and run all tasks that are due.
 	 */
 	void advance(Duration duration) {
 		advance(duration.toNanos());

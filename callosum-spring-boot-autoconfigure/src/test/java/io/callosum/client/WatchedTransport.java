@@ -29,8 +29,8 @@ import reactor.core.Disposable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The network of a client, which knows what timers and dials the pool has, and which
- * connection each member is.
+ * The network of a client, which tracks the timers and dials of the pool, and the
+ * connection of each member.
  */
 final class WatchedTransport implements ClientTransport {
 
@@ -54,7 +54,7 @@ final class WatchedTransport implements ClientTransport {
 	}
 
 	/**
-	 * Return the port of a connection on the client's side.
+	 * Return the client's port of a connection.
 	 */
 	int port(String connectionId) {
 		TcpConnection connection = this.connections.get(connectionId);
@@ -63,8 +63,8 @@ final class WatchedTransport implements ClientTransport {
 	}
 
 	/**
-	 * Verify that nothing is left, at the latest when the thread goes on that was about
-	 * to dial during the stop.
+	 * Verify that nothing is left. Waits, because a thread may have been about to dial
+	 * when the pool was stopped.
 	 */
 	void verifyNothingLeft() {
 		TestClientPool.await("nothing left", () -> {

@@ -61,7 +61,7 @@ class AddressRangesTests {
 	}
 
 	/**
-	 * Return an address of which few others differ, so that ranges overlap.
+	 * Return one of only a few possible addresses, so that ranges overlap.
 	 */
 	private InetAddress address(int length) throws UnknownHostException {
 		byte[] bytes = new byte[length];

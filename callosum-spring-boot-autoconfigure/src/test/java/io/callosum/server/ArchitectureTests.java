@@ -58,7 +58,7 @@ import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.sli
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for which package may use what.
+ * Tests for which packages may depend on which.
  *
  * @author The Callosum authors
  */
@@ -141,7 +141,8 @@ class ArchitectureTests {
 
 	/**
 	 * Applications are compiled against that type, so an inherited method must not return
-	 * another one. Reflection cannot call what only a package-private class has.
+	 * another one. Reflection cannot call methods that only a package-private class
+	 * declares.
 	 */
 	@ParameterizedTest
 	@ValueSource(classes = { CallosumServer.Builder.class, CallosumClient.Builder.class })
@@ -187,7 +188,7 @@ class ArchitectureTests {
 
 	@Test
 	void noClassIsTooLongToRead() throws IOException {
-		// With all their setters and what each of them promises
+		// These include all setters and their Javadoc
 		Set<String> withSetters = Set.of("CallosumServer.java", "CallosumServerProperties.java", "CallosumClient.java");
 		try (Stream<Path> files = Files.walk(Path.of("src/main/java"))) {
 			List<Path> sources = files.filter((file) -> file.toString().endsWith(".java")).toList();

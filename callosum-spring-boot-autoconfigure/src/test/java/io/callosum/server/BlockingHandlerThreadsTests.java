@@ -47,15 +47,15 @@ import org.springframework.core.task.SimpleAsyncTaskExecutor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for the threads of a {@link BlockingConnectionHandler} that are limited.
+ * Tests for a {@link BlockingConnectionHandler} on a limited number of threads.
  */
 @ParameterizedClass
 @EnumSource
 class BlockingHandlerThreadsTests {
 
 	/**
-	 * Longer than a busy machine may pause: a handler that does not go on for so long is
-	 * cancelled.
+	 * Longer than a busy machine may pause: a handler that makes no progress for this
+	 * long is cancelled.
 	 */
 	private static final Duration TIMEOUT = Duration.ofSeconds(5);
 
@@ -135,7 +135,8 @@ class BlockingHandlerThreadsTests {
 			if (tasks.incrementAndGet() > 3) {
 				throw new RejectedExecutionException();
 			}
-			// On the event loop, and therefore handed to the thread of rejected handlers
+			// Runs on the event loop, so the handler is passed to the thread for rejected
+			// handlers
 			task.run();
 		})) {
 			for (int slot = 0; slot < 6; slot++) {
@@ -184,7 +185,7 @@ class BlockingHandlerThreadsTests {
 	}
 
 	/**
-	 * Wait until a timer would have fired that the server has set by now.
+	 * Wait until any timer that the server has set so far would have fired.
 	 */
 	private void awaitTimeout() throws InterruptedException {
 		CountDownLatch passed = new CountDownLatch(1);

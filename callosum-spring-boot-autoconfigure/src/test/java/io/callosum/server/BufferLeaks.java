@@ -30,8 +30,9 @@ import org.springframework.test.util.ReflectionTestUtils;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * The buffers that Netty's leak detector finds lost. It tracks every buffer in tests, and
- * is asked directly because each Spring application that a test starts resets logging.
+ * The buffers that Netty's leak detector reports as lost. It tracks every buffer in
+ * tests, and is queried directly because each Spring application that a test starts
+ * resets logging.
  */
 public final class BufferLeaks {
 
@@ -42,7 +43,7 @@ public final class BufferLeaks {
 
 	/**
 	 * One element for each buffer, until it is released or reported as lost. Netty does
-	 * not publish them.
+	 * not expose them.
 	 */
 	private static final Collection<?> tracked = (Collection<?>) ReflectionTestUtils.getField(detector, "allLeaks");
 
@@ -50,7 +51,7 @@ public final class BufferLeaks {
 	}
 
 	/**
-	 * Note from now on what the detector finds.
+	 * Start recording what the detector finds.
 	 */
 	public static void watch() {
 		ResourceLeakDetector.setLevel(ResourceLeakDetector.Level.PARANOID);
@@ -61,7 +62,7 @@ public final class BufferLeaks {
 	 * Fail if a buffer was lost without being released.
 	 */
 	public static void verifyNone() {
-		// Collecting the garbage is expensive, and in vain if all are released
+		// Garbage collection is expensive, and pointless if all buffers are released
 		if (!tracked.isEmpty()) {
 			GarbageCollection.reportLostBuffers();
 		}

@@ -71,8 +71,8 @@ import reactor.netty.channel.ChannelOperations;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for the owner of the bytes of each connection, and for how its end is that of the
- * connection.
+ * Tests for the owner of each connection's bytes, and for how the end of the owner ends
+ * the connection.
  */
 @ParameterizedClass
 @EnumSource
@@ -81,7 +81,7 @@ class ConnectionHandlerTests {
 	private static final byte[] EIGHT_MEGABYTES = Payload.of(8_000_000);
 
 	/**
-	 * How long the server discards what still comes from a peer that it has sent
+	 * How long the server discards what still arrives from a peer that has been sent
 	 * everything.
 	 */
 	private static final Duration LINGER = Duration.ofSeconds(1);
@@ -239,7 +239,7 @@ class ConnectionHandlerTests {
 				byte[] received = readToTheEnd(client);
 				if (received.length < EIGHT_MEGABYTES.length && System.nanoTime() - start > LINGER.toNanos()
 						&& late < 5) {
-					// This machine did something else while the server was patient
+					// This machine was too busy while the server lingered
 					late++;
 				}
 				else {
@@ -258,7 +258,7 @@ class ConnectionHandlerTests {
 			client.socket().getInputStream().transferTo(received);
 		}
 		catch (IOException ex) {
-			// What has come before counts
+			// What was received before the error counts
 		}
 		return received.toByteArray();
 	}
@@ -271,7 +271,7 @@ class ConnectionHandlerTests {
 			try (TestClient client = new TestClient(server.server().address(), socket)) {
 				client.readSlot();
 				byte[] first = client.read(1000);
-				// Much longer than what is still discarded of a peer
+				// Well beyond the time for which the server discards what a peer sends
 				Mono.delay(Duration.ofMillis(1500)).block();
 				assertThat(server.events().of(SlotFreeEvent.class)).isEmpty();
 				byte[] rest = client.readAll();
@@ -295,8 +295,8 @@ class ConnectionHandlerTests {
 	}
 
 	/**
-	 * Check how long it takes from when the peer is told the end to when the connection
-	 * is closed. This machine may be late, but not each time.
+	 * Check how much time passes between signalling the end to the peer and closing the
+	 * connection. This machine may be late, but not every time.
 	 */
 	private void verifyEndAfterCompletion(Consumer<TestClient> peer, Duration shortest, Duration longest) {
 		try (TestServer server = create((connection) -> Mono.empty()).start()) {
@@ -421,7 +421,7 @@ class ConnectionHandlerTests {
 	void aHandlerThatWritesWhenItsPeerHasLeftIsNotTakenForFailed() {
 		AtomicBoolean written = new AtomicBoolean();
 		verifyNotTakenForFailed((connection) -> {
-			// Its peer is there when it is assembled
+			// Assembled while the peer is still connected
 			Publisher<Void> answer = connection.outbound().send(Mono.fromSupplier(() -> {
 				written.set(true);
 				return Unpooled.wrappedBuffer(new byte[1]);
@@ -435,8 +435,8 @@ class ConnectionHandlerTests {
 	void aHandlerThatBeginsToWriteJustAsItsPeerLeavesIsNotTakenForFailed() {
 		AtomicReference<Throwable> thrown = new AtomicReference<>();
 		verifyNotTakenForFailed((connection) -> () -> {
-			// What it meets then, of which no test can choose the moment: a channel that
-			// was active when it was asked, and whose pipeline is empty a moment later
+			// What the handler meets in this case, which no test can time: a channel that
+			// was active when checked, but whose pipeline is empty a moment later
 			NettyOutbound outbound = new ChannelOperations<>(Connection.from(new EmbeddedChannel()),
 					ConnectionObserver.emptyListener());
 			try {
@@ -461,7 +461,7 @@ class ConnectionHandlerTests {
 		}, (builder) -> builder.listenerExecutor(this.executor)
 			.customizer(
 					(tcpServer) -> tcpServer.doOnChannelInit((observer, channel, remoteAddress) -> channel.closeFuture()
-						// Before the server hears of the end, and after the tap has
+						// Runs before the server learns of the end, and after the tap did
 						.addListener((closed) -> failed.await(30, TimeUnit.SECONDS)))))
 			.start()) {
 			TestClient client = server.connect();
@@ -475,9 +475,9 @@ class ConnectionHandlerTests {
 	}
 
 	/**
-	 * Check that nobody is told of an error of a handler whose peer leaves meanwhile.
-	 * @param handler called while the peer is there; what it returns, when the connection
-	 * has ended
+	 * Check that no error is reported for a handler whose peer leaves in the meantime.
+	 * @param handler called while the peer is connected; the supplier that it returns is
+	 * called when the connection has ended
 	 */
 	private void verifyNotTakenForFailed(Function<CallosumConnection, Supplier<Publisher<Void>>> handler) {
 		CompletableFuture<?> called = new CompletableFuture<>();
@@ -719,7 +719,7 @@ class ConnectionHandlerTests {
 	}
 
 	/**
-	 * Ways of a handler to fail.
+	 * How a handler fails.
 	 */
 	enum Failure implements ConnectionHandler {
 

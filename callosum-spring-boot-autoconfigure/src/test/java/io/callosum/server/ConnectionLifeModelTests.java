@@ -45,16 +45,16 @@ import io.callosum.transport.SerialExecutor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Lets a great number of random things happen to connections, and compares what comes of
- * them with a model of what is promised.
+ * Subjects connections to a large number of random events, and compares the outcome with
+ * a model of what is promised.
  * <p>
  * Not in the model: how {@link CallosumServer} itself starts and stops, its port and its
  * three events, which {@link ServerLifecycleTests} and {@link ServerDrainTests} test;
- * TLS; and that the bytes go through a socket.
+ * TLS; and the transfer of bytes through a socket.
  * <p>
- * The seed of a sequence that fails is printed, with the fewest of its steps that still
- * fail; {@code -Dcallosum.life.seed=} runs that one again, and
- * {@code -Dcallosum.life.sequences=} says how many are run.
+ * The seed of a sequence that fails is printed, with a minimal set of steps that still
+ * fails; {@code -Dcallosum.life.seed=} runs that sequence again, and
+ * {@code -Dcallosum.life.sequences=} sets how many are run.
  */
 class ConnectionLifeModelTests {
 
@@ -65,7 +65,7 @@ class ConnectionLifeModelTests {
 	private static final int MAX_ATTEMPTS = 2_000;
 
 	/**
-	 * Nobody is to be told of failures by a log only.
+	 * No failure may be reported only by one of these loggers.
 	 */
 	private static final List<String> LOGGERS = List.of(SerialExecutor.class.getName(), "io.netty", "reactor");
 
@@ -117,7 +117,7 @@ class ConnectionLifeModelTests {
 	}
 
 	/**
-	 * The check that is pending from the write before comes late, and is made again.
+	 * The check that is pending from the previous write comes late, and is repeated.
 	 */
 	@Test
 	void aWriteIsTimedFromWhenItsBytesBeganToWait() {
@@ -131,7 +131,7 @@ class ConnectionLifeModelTests {
 	}
 
 	/**
-	 * The first quiet period ends while the listener that claims them has not returned.
+	 * The first quiet period ends before the listener that claims the bytes has returned.
 	 */
 	@Test
 	void bytesThatAreClaimedWhileTheServerDrainsEnd() {
@@ -148,7 +148,7 @@ class ConnectionLifeModelTests {
 	}
 
 	/**
-	 * The last quiet period ends while the listener that claims them has not returned.
+	 * The last quiet period ends before the listener that claims the bytes has returned.
 	 */
 	@Test
 	void bytesThatAreClaimedWhileADrainedConnectionIsFlushedEnd() {
@@ -195,7 +195,7 @@ class ConnectionLifeModelTests {
 	}
 
 	/**
-	 * Leave out steps as long as it fails without them.
+	 * Remove steps as long as the sequence still fails without them.
 	 */
 	private LifeSequence shrink(LifeSequence sequence) {
 		LifeSequence shortest = sequence;

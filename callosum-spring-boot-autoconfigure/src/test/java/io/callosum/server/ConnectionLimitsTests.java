@@ -43,7 +43,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 /**
- * Tests for the limits on who connects and how many.
+ * Tests for the limits on who may connect and how many.
  */
 @ParameterizedClass
 @EnumSource
@@ -103,7 +103,7 @@ class ConnectionLimitsTests {
 					assertThat(third.readLine()).endsWith("\r\n");
 				});
 			}
-			// The others are refused before a slot or a handshake
+			// The others are refused before the handshake and the slot request
 			TestServer.await("three of each address",
 					() -> assertThat(server.events().of(ConnectionEvent.class)).hasSize(6));
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(6);
@@ -126,7 +126,8 @@ class ConnectionLimitsTests {
 				assertThat(connectFrom(server, "127.0.0.2").isRefused()).isTrue();
 			}
 			assertThat(connectFrom(server, "127.0.0.3").readSlot()).isOne();
-			// And one that the total refuses takes none of its address
+			// A connection that the total limit refuses does not count towards its
+			// address
 			TestClient refused = connectFrom(server, "127.0.0.4");
 			assertThat(refused.isRefused()).isTrue();
 			server.server().connections().iterator().next().close();
@@ -172,7 +173,7 @@ class ConnectionLimitsTests {
 						() -> assertThat(this.refused).filteredOn((reason) -> reason == RefusalReason.CONNECTION_GONE)
 							.hasSizeGreaterThanOrEqualTo(requests));
 			}
-			// What comes late now must give no place back a second time
+			// These late answers must not release a place a second time
 			int slot = 0;
 			for (CompletableFuture<Integer> answer : answers) {
 				answer.complete(slot++);

@@ -30,7 +30,7 @@ import io.callosum.transport.UserCode;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for what is said about code that holds an event loop.
+ * Tests for the warnings about code that holds an event loop.
  *
  * @author The Callosum authors
  */

@@ -59,7 +59,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 class EventOrderTests {
 
 	/**
-	 * Less than a stop waits for a listener.
+	 * Less than the time that a stop waits for a listener.
 	 */
 	private static final Duration SOON = Duration.ofSeconds(9);
 
@@ -488,8 +488,8 @@ class EventOrderTests {
 	}
 
 	/**
-	 * The example of the original server: a heap of slots, taken from in one listener and
-	 * put back in the other.
+	 * The example from the original server: a heap from which one listener takes slots,
+	 * and to which the other returns them.
 	 */
 	private void verifyOwnHeap(boolean later) throws InterruptedException {
 		OwnSlots slots = new OwnSlots();
@@ -559,8 +559,8 @@ class EventOrderTests {
 	}
 
 	/**
-	 * Checks that a slot has one holder from its first event to the return of the last
-	 * listener of its last.
+	 * Checks that a slot has a single holder, from that holder's first event until the
+	 * last listener of its last event has returned.
 	 */
 	private static final class Holders {
 
@@ -595,7 +595,7 @@ class EventOrderTests {
 	}
 
 	/**
-	 * The slots of an application that gives them itself.
+	 * The slots of an application that manages them itself.
 	 */
 	private static final class OwnSlots {
 

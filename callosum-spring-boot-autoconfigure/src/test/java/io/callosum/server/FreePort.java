@@ -22,22 +22,22 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A port for servers that are bound to it more than once. The system does not give it to
- * a client meanwhile, as it does with a port that it has chosen. Nor does another process
- * of the same build get it: each has a range of its own.
+ * A port for servers that bind to it more than once. The system does not assign it to a
+ * client in the meantime, as it may do with a port that it has chosen itself. No other
+ * process of the same build gets it either, because each has its own range.
  */
 public final class FreePort {
 
 	private static final int PORTS = 1000;
 
 	/**
-	 * The range begins at 21,000 in the first process, or where there is only one. The
-	 * tests of the sample use what is below.
+	 * The range starts at 21,000 in the first process, or if there is only one. The tests
+	 * of the sample use the ports below.
 	 */
 	private static final int FIRST = 20_000 + PORTS * Integer.getInteger("surefire.forkNumber", 1);
 
 	/**
-	 * Starts anywhere, as builds may run side by side.
+	 * Starts anywhere, because builds may run side by side.
 	 */
 	private static final AtomicInteger next = new AtomicInteger(ThreadLocalRandom.current().nextInt(PORTS));
 
@@ -45,8 +45,8 @@ public final class FreePort {
 	}
 
 	/**
-	 * Return a port that is free on all addresses, and out of the range from which
-	 * clients have theirs.
+	 * Return a port that is free on all addresses, and outside the range that the system
+	 * uses for clients.
 	 * @return the port
 	 */
 	public static int find() {
@@ -56,7 +56,7 @@ public final class FreePort {
 				return socket.getLocalPort();
 			}
 			catch (IOException ex) {
-				// In use, so the next
+				// In use, so try the next one
 			}
 		}
 	}

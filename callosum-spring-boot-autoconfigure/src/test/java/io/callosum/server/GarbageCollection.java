@@ -33,8 +33,8 @@ public final class GarbageCollection {
 	}
 
 	/**
-	 * Collect, and wait until the collector has told of what it found, which it does on a
-	 * thread of its own.
+	 * Collect, and wait until the collector has reported what it found, which it does on
+	 * its own thread.
 	 */
 	public static void await() {
 		ReferenceQueue<Object> collected = new ReferenceQueue<>();
@@ -54,15 +54,15 @@ public final class GarbageCollection {
 	}
 
 	/**
-	 * Let Netty report each buffer that was not released and is not held any more.
+	 * Let Netty report each buffer that was not released and is no longer referenced.
 	 */
 	public static void reportLostBuffers() {
 		await();
-		// What the first collection has found is in its queues when anything is that the
-		// second has found
+		// What the first collection found is certainly in its queues once anything that
+		// the second one found is
 		await();
-		// When a buffer is allocated, the detector looks there. Not a direct one: there
-		// may be no memory for it
+		// The detector checks its queue when a buffer is allocated. Not a direct buffer,
+		// because there may be no memory for it
 		ByteBufAllocator.DEFAULT.heapBuffer().release();
 	}
 

@@ -52,7 +52,7 @@ import reactor.core.scheduler.Schedulers;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for what a handler may do with what its peer had sent before it left.
+ * Tests for what a handler may do with what its peer had sent before leaving.
  */
 @ParameterizedClass
 @EnumSource
@@ -73,7 +73,7 @@ class HandlerCompletionTests {
 	private final CountDownLatch atWork = new CountDownLatch(1);
 
 	/**
-	 * Lets the handlers go on with their work.
+	 * Lets the handlers continue their work.
 	 */
 	private final CountDownLatch gate = new CountDownLatch(1);
 
@@ -232,7 +232,7 @@ class HandlerCompletionTests {
 
 	@Test
 	void aHandlerThatTakesManyMessagesAtATimeMayTakeTheTimeoutForEach() {
-		// Asks again after 12 lines, which take several timeouts
+		// The handler requests more only after 12 lines, which take several timeouts
 		Duration timeout = Duration.ofMillis(400);
 		try (TestServer server = create((connection) -> lines(connection)
 			.concatMap((line) -> Mono.delay(timeout.dividedBy(4)).doOnSubscribe((subscription) -> {
@@ -241,7 +241,7 @@ class HandlerCompletionTests {
 			}), 16)
 			.then(), false, (builder) -> builder.completionTimeout(timeout))) {
 			sendAndLeave(server.start(), Leave.FIN);
-			// Those that were not delivered when it asked again
+			// Includes lines that had not been delivered when it requested more
 			TestServer.await("lines", () -> assertThat(this.stored).hasSizeGreaterThan(12));
 		}
 	}

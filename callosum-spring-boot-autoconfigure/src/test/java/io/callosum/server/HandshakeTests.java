@@ -153,7 +153,7 @@ class HandshakeTests {
 					() -> assertThat(server.events().of(ServerErrorEvent.class)).singleElement()
 						.satisfies((event) -> assertThat(event.getError()).isInstanceOf(SSLHandshakeException.class)
 							.hasNoCause()
-							// JDK 25 puts the alert before it
+							// JDK 25 prepends the alert
 							.hasMessageEndingWith("CN=peer???[31mforged")));
 		}
 	}
@@ -186,7 +186,7 @@ class HandshakeTests {
 	}
 
 	/**
-	 * Return a provider that counts first messages with a server name.
+	 * Return a provider that counts ClientHello messages with a server name.
 	 */
 	private static SslProvider counting(AtomicInteger computed) {
 		SNIMatcher matcher = new SNIMatcher(StandardConstants.SNI_HOST_NAME) {

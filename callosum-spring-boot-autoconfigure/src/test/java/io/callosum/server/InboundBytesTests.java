@@ -71,20 +71,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for who reads what a peer sends, and that nothing of it is lost.
+ * Tests for who reads what a peer sends, and that none of it is lost.
  */
 @ParameterizedClass
 @EnumSource
 class InboundBytesTests {
 
 	/**
-	 * What the server may hold of a connection whose owner does not ask: its limit, and
-	 * one more buffer.
+	 * How much the server may hold for a connection whose owner requests nothing: its
+	 * limit, and one more buffer.
 	 */
 	private static final int HELD_AT_MOST = 32 * 1024;
 
 	/**
-	 * What TLS takes besides: the handshake, and a record of which a part is missing.
+	 * What TLS needs in addition: the handshake, and one incomplete record.
 	 */
 	private static final int TLS_AT_MOST = 32 * 1024;
 
@@ -96,7 +96,7 @@ class InboundBytesTests {
 	private final WireTap tap = new WireTap();
 
 	/**
-	 * Not pooled: what is released is not counted any more.
+	 * Unpooled, so that released memory is no longer counted.
 	 */
 	private final UnpooledByteBufAllocator allocator = new UnpooledByteBufAllocator(true);
 
@@ -111,7 +111,7 @@ class InboundBytesTests {
 			byte[] bytes = Payload.of(10 * 1024 * 1024);
 			TestClient client = server.connect();
 			CompletableFuture<?> sent = sendLater(client, bytes);
-			// Until all is sent, or the buffers on the way are full
+			// Until everything is sent, or the buffers in between are full
 			this.tap.awaitStall();
 			assertThat(client.readSlot()).isZero();
 			Payload.verify(client.read(bytes.length), bytes);
@@ -159,7 +159,7 @@ class InboundBytesTests {
 			Arrays.fill(lines, (byte) '\n');
 			client.send(lines);
 			this.tap.awaitBytesRead(4 * 1024 * 1024 + lines.length);
-			// Except the first, read before the codec was noticed
+			// Except for the first ones, which were read before the codec was noticed
 			assertThat(this.tap.messagesRead() - messages).isGreaterThan((lines.length - 64 * 1024) / 1024);
 		}
 	}
@@ -201,15 +201,15 @@ class InboundBytesTests {
 			greedy.forEach((client) -> client.send(new byte[8 * 1024]));
 			this.tap.awaitBytesRead(32 * 1024);
 			this.tap.awaitStall();
-			// The budget, the last reads of the event loops, and a small one that was
-			// pending of each
+			// The budget, the last read of each event loop, and one small pending read of
+			// each peer
 			assertThat(this.tap.bytesRead()).isLessThan(64 * 1024 + 4 * 4096 + peers * 256);
 			TestClient honest = server.connect();
 			assertThat(honest.readSlot()).isEqualTo(peers);
 			assertThat(honest.send("hello\n").readLine()).isEqualTo("hello\n");
 			TestClient last = greedy.remove(peers - 1);
 			server.server().connections().stream().limit(peers - 1).forEach(CallosumConnection::close);
-			// Now the end of the one that is left is noticed
+			// Now the end of the remaining one is noticed
 			last.close();
 			server.awaitConnections(1);
 		}
@@ -380,12 +380,12 @@ class InboundBytesTests {
 				assertThat(sent).isNotDone();
 			}
 			finally {
-				// A socket with TLS cannot be closed in good order while it writes
+				// A TLS socket cannot be closed gracefully while it is being written to
 				client.reset();
 			}
 			assertThat(sent).failsWithin(Duration.ofSeconds(30));
-			// Beyond the limit nothing is read, and on NIO nobody learns that the peer
-			// left
+			// Nothing is read beyond the limit, so with NIO nobody notices that the peer
+			// has left
 			server.server().connections().forEach(CallosumConnection::close);
 			owner.answer.completeExceptionally(new NoSlotAvailableException("over"));
 		}
@@ -403,7 +403,7 @@ class InboundBytesTests {
 				client.send(new byte[1]);
 				sent++;
 			}
-			// In a few buffers
+			// Held in a few buffers
 			assertThat(this.allocator.metric().usedDirectMemory() + this.allocator.metric().usedHeapMemory())
 				.isLessThan(16 * 1024);
 			server.server().connections().forEach(CallosumConnection::close);
@@ -571,7 +571,7 @@ class InboundBytesTests {
 			server.start();
 			TestClient client = server.connect();
 			client.readSlot();
-			// The failed claim has not harmed the handler's
+			// The failed claim has not affected that of the handler
 			assertThat(client.send("abc").read(3)).asString().isEqualTo("abc");
 			assertThat(errors).singleElement()
 				.isInstanceOf(IllegalStateException.class)
@@ -759,14 +759,14 @@ class InboundBytesTests {
 		Set<String> written = ConcurrentHashMap.newKeySet();
 		AtomicBoolean over = new AtomicBoolean();
 		AtomicReference<TestServer> current = new AtomicReference<>();
-		// Writes to whatever connection there is, on the event loop of a new channel and
-		// on a thread of its own, as soon as outbound() lets it
+		// Writes to every connection, on the event loop of a new channel and on a
+		// separate thread, as soon as outbound() permits it
 		Runnable intruder = () -> {
 			for (CallosumConnection connection : current.get().server().connections()) {
 				try {
 					if (!written.contains(connection.id())) {
-						// Not a pooled buffer: of a connection that closes in this very
-						// moment, Reactor Netty does not release it
+						// Not a pooled buffer, because Reactor Netty does not release it
+						// if the connection closes at this very moment
 						connection.outbound()
 							.sendObject(Unpooled.wrappedBuffer(new byte[] { 'X' }))
 							.then()
@@ -904,7 +904,7 @@ class InboundBytesTests {
 	}
 
 	/**
-	 * Makes objects of bytes.
+	 * Turns bytes into objects.
 	 */
 	private static final class FrameDecoder extends MessageToMessageDecoder<ByteBuf> {
 
@@ -936,7 +936,7 @@ class InboundBytesTests {
 	}
 
 	/**
-	 * Ways to have the bytes of a connection and not to ask for them.
+	 * Ways to own the bytes of a connection without requesting them.
 	 */
 	enum IdleOwner {
 

@@ -47,15 +47,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * What holds for every server at the end of every test, whatever has happened to it.
- * Watches from before the server is built.
+ * Starts watching before the server is built.
  */
 final class Invariants implements CallosumTcpServerCustomizer {
 
 	private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
 	/**
-	 * How soon the last slot is back: a second, as a test of its own has it, and two for
-	 * whichever thread has to wait in one of all those tests.
+	 * How soon the last slot is back: one second, as a dedicated test verifies, plus two
+	 * because in so many tests some thread has to wait.
 	 */
 	private static final Duration PROMISE = Duration.ofSeconds(3);
 
@@ -65,7 +65,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 
 	static {
 		BufferLeaks.watch();
-		// The JDK keeps a socket of its own from when the first one is closed
+		// Once the first socket is closed, the JDK keeps one of its own open
 		try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
 				Socket client = new Socket(server.getInetAddress(), server.getLocalPort())) {
 			server.accept().close();
@@ -100,21 +100,22 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * Let a server be watched.
+	 * Watch the server that a builder creates.
 	 */
 	CallosumServer.Builder watch(CallosumServer.Builder builder) {
 		return builder.slotAllocator(this.allocator).customizer(this);
 	}
 
 	/**
-	 * Event loops outlive the server, and open what they need when they are used.
+	 * Expect event loops that outlive the server, and that open what they need on first
+	 * use.
 	 */
 	void loopsOutliveTheServer() {
 		this.ownLoops = false;
 	}
 
 	/**
-	 * Return a recorder that counts and hands on.
+	 * Return a recorder that counts calls and delegates them.
 	 */
 	CallosumMetricsRecorder counting(CallosumMetricsRecorder delegate) {
 		return (CallosumMetricsRecorder) Proxy.newProxyInstance(getClass().getClassLoader(),
@@ -139,7 +140,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * Return how many connections were accepted, also those that a customizer failed for.
+	 * Return how many connections were accepted, including those for which a customizer
+	 * failed.
 	 */
 	int accepted() {
 		return this.accepted.get();
@@ -162,7 +164,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * Return what is held at this moment: connections, channels and slots.
+	 * Return what is currently held: connections, channels and slots.
 	 */
 	Map<String, Object> left(CallosumServer server) {
 		Map<String, Object> left = new TreeMap<>();
@@ -182,7 +184,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * A channel whose event loop ended before it cannot tell; its descriptor does.
+	 * A channel whose event loop ended before the channel was closed may still claim to
+	 * be open. Its file descriptor is checked separately.
 	 */
 	private static boolean isOpen(Channel channel) {
 		return channel.isOpen() && !channel.eventLoop().isTerminated();
@@ -245,8 +248,8 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * Count what this process has open, by its name in the system, but for files: the JVM
-	 * opens some for itself.
+	 * Count the open descriptors of this process by name, except for files, because the
+	 * JVM opens some itself.
 	 */
 	private static Map<String, Integer> descriptors() {
 		Map<String, Integer> descriptors = new TreeMap<>();
@@ -277,7 +280,7 @@ final class Invariants implements CallosumTcpServerCustomizer {
 	}
 
 	/**
-	 * Counts what it gives and gets back, on top of the default allocator.
+	 * Counts what it allocates and releases, on top of the default allocator.
 	 */
 	private static final class CountingAllocator implements SlotAllocator {
 

@@ -37,7 +37,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.entry;
 
 /**
- * Tests for the options of TCP keep-alive that the sockets get.
+ * Tests for the TCP keep-alive options of the sockets.
  */
 @ParameterizedClass
 @EnumSource
@@ -110,7 +110,7 @@ class KeepAliveTests {
 							"count",
 							channel.config().getOption(NioChannelOption.of(ExtendedSocketOptions.TCP_KEEPCOUNT)));
 			assertThat(options).containsOnly(entry("idle", idle), entry("interval", interval), entry("count", count));
-			// Such as one of an unknown option for each connection
+			// For example one about an unknown option, for each connection
 			assertThat(server.warnings()).isEmpty();
 		}
 	}

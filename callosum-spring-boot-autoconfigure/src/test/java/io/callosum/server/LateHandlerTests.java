@@ -66,8 +66,8 @@ import io.callosum.server.HandlerCompletionTests.Leave;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests that a handler that an executor runs gets what its peer has sent, although the
- * peer has left before the handler subscribes to it.
+ * Tests that a handler that runs on an executor receives what its peer has sent, even if
+ * the peer leaves before the handler subscribes.
  *
  * @author The Callosum authors
  */
@@ -159,8 +159,8 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Connect a client, wait until the application has got to where it is late, and send.
-	 * When this returns, the bytes have been received.
+	 * Connect a client, wait until the application has reached the point at which it
+	 * pauses, and send. When this returns, the bytes have been received.
 	 */
 	private TestClient connectAndSend(TestServer server, String text) {
 		TestClient client = server.connect();
@@ -181,8 +181,8 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Send lines, leave at a moment, and let the application go on when the connection is
-	 * closed.
+	 * Send lines, leave at a given moment, and let the application continue when the
+	 * connection is closed.
 	 */
 	private void sendAndLeave(TestServer server, Moment moment, Leave leave) {
 		server.events().on(ConnectionEvent.class, (event) -> pause(moment, Moment.HANDLER));
@@ -216,12 +216,12 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Check that a codec still decodes the bytes if it is added, and a subscription
-	 * follows, after they were read and before the event loop turns to anything but their
-	 * end.
+	 * Check that a codec still decodes the bytes if it is added, followed by a
+	 * subscription, after they were read and before the event loop handles anything other
+	 * than their end.
 	 * @param leave how the peer leaves
-	 * @param customizer says where the handler runs
-	 * @param handler returns a handler that claims the bytes, and lets another thread
+	 * @param customizer determines where the handler runs
+	 * @param handler returns a handler that claims the bytes, and lets a thread other
 	 * than the event loop add the codec and subscribe
 	 */
 	private void verifyDecodesWhatAPeerSendsThatLeavesMeanwhile(Leave leave,
@@ -257,8 +257,8 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Hold the event loop where it has read, once the handler is there, so that it sees
-	 * the end before anything that the handler does meanwhile.
+	 * Hold the event loop in a read once the handler is running, so that the loop sees
+	 * the end before anything that the handler does in the meantime.
 	 */
 	private TcpServer holdReads(TcpServer tcpServer, CountDownLatch reading, CountDownLatch go) {
 		return tcpServer.doOnChannelInit(
@@ -282,7 +282,8 @@ class LateHandlerTests {
 		CountDownLatch free = new CountDownLatch(1);
 		AtomicReference<EventLoop> eventLoop = new AtomicReference<>();
 		try (TestServer server = create((connection) -> {
-			// The event loop has told everybody that the connection is closed
+			// Runs after the event loop has notified everybody that the connection is
+			// closed
 			eventLoop.get().execute(closed::countDown);
 			TestThreads.await(closed);
 			NettyInbound inbound = connection.inbound();
@@ -295,7 +296,7 @@ class LateHandlerTests {
 
 				@Override
 				public void handlerAdded(ChannelHandlerContext ctx) {
-					// The event loop looks for codecs that came late
+					// The event loop checks for codecs that were added late
 					receive.subscribe();
 					inbound.withConnection((again) -> eventLoop.get().execute(free::countDown));
 					TestThreads.await(free);
@@ -579,7 +580,8 @@ class LateHandlerTests {
 			server.start();
 			connectAndSend(server, SENT);
 			CompletableFuture<?> stop = beginDrain(server);
-			// On the event loop, which has decided about a quiet peer by then
+			// Runs on the event loop, which has made its decision about a quiet peer by
+			// then
 			this.tap.openChannels()
 				.forEach((channel) -> channel.eventLoop()
 					.schedule(decided::countDown, 10 * quietPeriod.toMillis(), TimeUnit.MILLISECONDS));
@@ -624,7 +626,7 @@ class LateHandlerTests {
 	}
 
 	/**
-	 * Asks for nothing of its own.
+	 * Requests nothing by itself.
 	 */
 	private static final class IdleSubscriber extends BaseSubscriber<String> {
 

@@ -38,9 +38,10 @@ import io.callosum.server.LifeSequence.Setup;
 import io.callosum.server.LifeSequence.Threads;
 
 /**
- * What the design promises of the life of connections, told as what an observer may see:
- * the events, the calls of the allocator, the bytes, the connections that are shown and
- * the counts. It knows what was done to the server, and nothing of how the server works.
+ * What the design promises about the life of connections, expressed as what an observer
+ * may see: the events, the calls of the allocator, the bytes, the listed connections and
+ * the counts. It knows what was done to the server, but nothing about how the server
+ * works.
  */
 final class LifeModel implements CallosumMetricsRecorder {
 
@@ -49,7 +50,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	static final long IDLE_TIMEOUT = Duration.ofSeconds(7).toNanos();
 
 	/**
-	 * What finds a connection idle looks again a moment later.
+	 * A connection that is found idle is checked again a moment later.
 	 */
 	static final long SECOND_LOOK = Duration.ofMillis(2).toNanos();
 
@@ -62,7 +63,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	private static final long LINGER = Duration.ofSeconds(1).toNanos();
 
 	/**
-	 * So many bytes may lie unread until a peer that leaves is not noticed.
+	 * With this many unread bytes, it is no longer noticed that a peer leaves.
 	 */
 	private static final int READ_AHEAD = 16 * 1024;
 
@@ -75,7 +76,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	private final Map<String, Life> livesById = new HashMap<>();
 
 	/**
-	 * The holder of each slot, as far as could be seen.
+	 * The holder of each slot, as far as observed.
 	 */
 	private final Map<Integer, Life> holders = new HashMap<>();
 
@@ -135,7 +136,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * The server has had the new channel.
+	 * The server has handled the new channel.
 	 */
 	void decided(Life life, boolean isAdmitted) {
 		life.run = true;
@@ -168,12 +169,12 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * The peer does not read any more, or again.
+	 * The peer stops or resumes reading.
 	 */
 	void stalls(Life life, boolean stalled) {
 		if (life.stalled != stalled) {
 			life.stalled = stalled;
-			// Seen to be so before is not seen to have been so since
+			// What was observed before the change does not count
 			life.stalledSince = null;
 			life.lingersSince = null;
 		}
@@ -207,7 +208,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * User code throws, which is to be reported.
+	 * User code throws, which must be reported.
 	 */
 	<T extends Throwable> T throwing(T error, Life life, boolean listener) {
 		if (listener) {
@@ -223,7 +224,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * User code refuses a connection, which is to be reported unless that has ended.
+	 * User code refuses a connection, which must be reported unless the connection has
+	 * ended.
 	 */
 	<T extends Throwable> T refusing(T error, Life life) {
 		this.faults.put(error, new Fault(life, true));
@@ -334,7 +336,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * The answer of the application, or its lack, refuses a connection.
+	 * The answer of the application, or the lack of one, refuses a connection.
 	 */
 	void refused(Life life) {
 		life.refused = true;
@@ -384,7 +386,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	void cancelled(Life life) {
 		verify(life.isClosed(), "the handler of " + life + " is cancelled early");
 		boolean mayComplete = life.inbound && life.reason != null && life.reason.isOfPeer() && !this.closing;
-		// One that does not ask for everything need not see the end
+		// A handler that does not request everything need not see the end
 		long since = (life.inboundEnds == 1) ? life.inboundEndedAt : life.acceptedAt;
 		verify(!mayComplete || ((life.inboundEnds == 1 || !life.demandsAll()) && now() - since >= COMPLETION_TIMEOUT),
 				"the handler of " + life + " is cancelled although it may complete");
@@ -431,7 +433,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * Look at the connections that are shown.
+	 * Note which connections the server lists.
 	 */
 	void shown(Collection<CallosumConnection> connections) {
 		for (CallosumConnection connection : connections) {
@@ -440,7 +442,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * A connection is seen to hold a slot.
+	 * A connection was observed to hold a slot.
 	 */
 	private void hold(Life life, int slot) {
 		verify(life.given && life.slot == slot, life + " has slot " + slot + ", which nobody assigned to it");
@@ -516,15 +518,15 @@ final class LifeModel implements CallosumMetricsRecorder {
 		}
 	}
 
-	// What holds when everything that can happen without time has happened
+	// What holds when nothing more can happen without time passing
 
 	void checkIdle(boolean timersLost) {
 		int open = 0;
 		int stillOverdue = 0;
 		for (Life life : this.lives) {
 			if (life.timedOut || life.possibleReasons.contains(EndReason.SERVER_STOPPED)) {
-				// Why it is refused was told before, so a late answer is dropped in
-				// silence
+				// The reason for the refusal was reported before, so a late answer is
+				// dropped silently
 				life.taken |= life.given && !life.held && life.statuses.contains(Status.HELD);
 			}
 			boolean isOpen = life.run && !life.isClosed();
@@ -581,7 +583,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || life.stalled || life.handled || life.inbound,
 				life + " is not drained");
 		// Codecs that another thread may still add would miss what is read before it is
-		// asked for
+		// requested
 		boolean demanded = (this.setup.threads() == Threads.LOOPS) ? life.demandsAll()
 				: isOver(life.demandsAllSince, 2 * QUIET_PERIOD);
 		verify(!isOver(life.quietSince, 2 * QUIET_PERIOD) || !demanded || life.inboundEnds == 1,
@@ -597,7 +599,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * Return when a connection was active last: the flush that begins a drain counts.
+	 * Return when a connection was last active: the flush that begins a drain counts.
 	 */
 	private long lastActivity(Life life) {
 		long lastActivity = life.channel.lastActivity();
@@ -705,7 +707,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * Note that something has come about that not every sequence leads to.
+	 * Record a situation that not every sequence leads to.
 	 */
 	void reached(Situation situation) {
 		this.situations.merge(situation, 1, Integer::sum);
@@ -720,8 +722,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * Remember the first promise that is broken. User code cannot just throw: the server
-	 * would take it.
+	 * Remember the first broken promise. User code cannot simply throw, because the
+	 * server would handle the exception.
 	 */
 	void verify(boolean kept, Object message) {
 		if (!kept && this.violation == null) {
@@ -730,7 +732,8 @@ final class LifeModel implements CallosumMetricsRecorder {
 	}
 
 	/**
-	 * What many sequences must lead to, or they prove little.
+	 * Situations that many sequences must lead to, because they would prove little
+	 * otherwise.
 	 */
 	enum Situation {
 
@@ -788,7 +791,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		int slot = -1;
 
-		/** Whether the server has had the channel. */
+		/** Whether the server has handled the channel. */
 		boolean run;
 
 		boolean admitted;
@@ -857,7 +860,7 @@ final class LifeModel implements CallosumMetricsRecorder {
 
 		long inboundEndedAt;
 
-		/** Since when at least something is so, as far as could be seen. */
+		/** Since when, at the latest, each of these holds, as far as observed. */
 		Long lingersSince;
 
 		Long quietSince;
@@ -896,14 +899,14 @@ final class LifeModel implements CallosumMetricsRecorder {
 		}
 
 		/**
-		 * Return whether something is written that has not left.
+		 * Return whether something that was written has not been sent yet.
 		 */
 		private boolean isWriting() {
 			return this.held && this.channel.bytes().length < this.appWritten.size() + (this.slot + "\r\n").length();
 		}
 
 		/**
-		 * Return whether the handler is called, and has not come to its end.
+		 * Return whether the handler was called and has not ended.
 		 */
 		boolean handlerWorks() {
 			return this.handled && !this.handlerEnded && !this.handlerCancelled;

@@ -22,10 +22,10 @@ import java.util.Random;
 import java.util.stream.IntStream;
 
 /**
- * What happens to a server, and how the application is set up that it happens to: all
- * that a {@link LifeSimulation} needs to do the same again. Steps name connections by
- * their place among those that qualify, so that a sequence means something without any of
- * its steps.
+ * What happens to a server, and how its application is set up: everything that a
+ * {@link LifeSimulation} needs to repeat it exactly. Steps refer to connections by their
+ * position among those that qualify, so that a sequence remains meaningful when any of
+ * its steps is removed.
  *
  * @param seed where it comes from
  * @param setup how the server is set up
@@ -105,7 +105,7 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	}
 
 	/**
-	 * What a listener does besides.
+	 * What a listener does in addition.
 	 */
 	enum Act {
 
@@ -124,7 +124,7 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	}
 
 	/**
-	 * What an asynchronous answer is.
+	 * What an asynchronous answer emits.
 	 */
 	enum Emission {
 
@@ -137,11 +137,11 @@ record LifeSequence(long seed, Setup setup, List<Step> steps) {
 	 *
 	 * @param onRequest what listeners do before they answer
 	 * @param reply how they answer
-	 * @param slot the slot they answer with, where they choose one regardless of others
+	 * @param slot the slot they answer with, if they choose one regardless of others
 	 * @param allocation what the allocator does
 	 * @param onConnection what listeners of the connection do
 	 * @param handling what the handler does
-	 * @param demand how many buffers the owner of the bytes asks for, 9 for all
+	 * @param demand how many buffers the owner of the bytes requests, 9 for all
 	 * @param onFree what listeners of its end do
 	 * @param errorListenerThrows whether listeners of its errors throw
 	 */

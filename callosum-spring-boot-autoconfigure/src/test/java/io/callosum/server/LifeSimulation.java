@@ -64,11 +64,11 @@ import io.callosum.server.LifeSequence.Step;
 import io.callosum.server.LifeSequence.Threads;
 
 /**
- * Lets a {@link LifeSequence} happen to a server, on one thread and in virtual time, and
- * shows a {@link LifeModel} what comes of it. Event loops and executors are queues that
- * run a task at a time, in an order that the seed decides, so that what threads do to
- * each other can be repeated. Everything is the real thing but the channels, the loops
- * and the threads that start and stop the server: there is no port, and
+ * Applies a {@link LifeSequence} to a server, on a single thread and in virtual time, and
+ * shows the outcome to a {@link LifeModel}. Event loops and executors are queues that run
+ * one task at a time, in an order determined by the seed, so that interactions between
+ * threads can be reproduced. Everything is real except for the channels, the loops and
+ * the threads that start and stop the server: there is no port, and
  * {@link #progressStop()} does not wait where {@link ServerRun} would.
  */
 final class LifeSimulation implements SlotAllocator {
@@ -76,7 +76,7 @@ final class LifeSimulation implements SlotAllocator {
 	private static final int MAX_TASKS = 20_000;
 
 	/**
-	 * The application keeps slots of its own from here on.
+	 * The application manages slots of its own from this one on.
 	 */
 	private static final int FIRST_HEAP_SLOT = 100;
 
@@ -125,7 +125,7 @@ final class LifeSimulation implements SlotAllocator {
 	private boolean ownThreadBusy;
 
 	/**
-	 * Whether loops have ended, whose timers count no overdue answers any more.
+	 * Whether loops have ended, so that their timers no longer count overdue answers.
 	 */
 	private boolean timersLost;
 
@@ -159,8 +159,8 @@ final class LifeSimulation implements SlotAllocator {
 
 	/**
 	 * Run a sequence.
-	 * @param trace takes what happens, {@code null} if nobody wants to know
-	 * @return how often it led to what
+	 * @param trace collects what happens, or {@code null} to collect nothing
+	 * @return how often each situation occurred
 	 * @throws AssertionError if a promise was broken
 	 */
 	static Map<Situation, Integer> run(LifeSequence sequence, List<String> trace) {
@@ -186,7 +186,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Whatever has happened: in the end, nothing is left of it.
+	 * Whatever has happened, nothing is left of it in the end.
 	 */
 	private void end() {
 		trace("- the end");
@@ -204,8 +204,8 @@ final class LifeSimulation implements SlotAllocator {
 			}
 		}
 		settle();
-		// Those whose peer sent so much that its leave is not noticed, and those who get
-		// a slot in consequence
+		// Those whose peer has sent so much that its departure is not noticed, and those
+		// that get a slot as a result
 		List<Script> unnoticed;
 		while (!(unnoticed = unnoticed()).isEmpty()) {
 			unnoticed.forEach(this::close);
@@ -243,7 +243,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * As many connections as the limits allow get the lowest slots.
+	 * Check that as many connections as the limits allow get the lowest slots.
 	 */
 	private void verifyAllIsToBeHad() {
 		int connections = 2;
@@ -299,7 +299,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Go on with a stop, as the thread does that stops the server where it need not wait.
+	 * Advance a stop, as the thread that stops the server does when it need not wait.
 	 */
 	private boolean progressStop() {
 		Phase before = this.phase;
@@ -357,14 +357,15 @@ final class LifeSimulation implements SlotAllocator {
 			this.executorTasks.add(task);
 		}
 		if (roll < 2) {
-			// It may have taken the task nevertheless
+			// The executor may have accepted the task nevertheless
 			throw new RejectedExecutionException("simulated");
 		}
 	}
 
 	/**
-	 * Let everything happen that can without time, but for that of a second look: also
-	 * where a listener takes so long after it that another connection is found idle.
+	 * Let everything happen that can happen without time passing, except for the time of
+	 * a second look. Repeat this if a listener then takes so long that another connection
+	 * is found idle.
 	 */
 	private void settle() {
 		runAll();
@@ -437,7 +438,8 @@ final class LifeSimulation implements SlotAllocator {
 
 	private void execute(Step step) {
 		if (step instanceof Step.Accept accept) {
-			// While draining and closing: a listener may have held the loop until then
+			// Also while draining and closing, because a listener may have held the loop
+			// until then
 			if (this.phase != Phase.STOPPED) {
 				accept(accept.loop(), accept.address(), accept.plan());
 				if (this.phase == Phase.DRAINING || this.phase == Phase.CLOSING) {
@@ -513,7 +515,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Do something with a connection that is open, or whose handler still works.
+	 * Do something with a connection that is open, or whose handler is still working.
 	 */
 	private void withWorking(int index, Predicate<Script> predicate, Consumer<Script> action) {
 		List<Script> candidates = this.scripts.stream()
@@ -614,7 +616,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Write on the loop to a connection whose event may not have come yet.
+	 * Write on the loop to a connection whose event may not have been published yet.
 	 */
 	private void writeFirst(CallosumConnection connection, int bytes) {
 		Script script = script(connection.remoteAddress());
@@ -728,7 +730,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * Other threads get on while this one is not finished.
+	 * Let other threads run before this one has finished.
 	 */
 	private void letOthersRun() {
 		for (int i = 0; i < 4; i++) {
@@ -940,7 +942,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * How far a stop is.
+	 * How far a stop has progressed.
 	 */
 	private enum Phase {
 
@@ -949,7 +951,7 @@ final class LifeSimulation implements SlotAllocator {
 	}
 
 	/**
-	 * What the application does with a connection, and has of it.
+	 * What the application does with a connection, and what it has received for it.
 	 */
 	private static final class Script {
 
@@ -1058,7 +1060,7 @@ final class LifeSimulation implements SlotAllocator {
 		private Subscription subscription;
 
 		/**
-		 * What was asked for before the loop has subscribed.
+		 * What was requested before the loop subscribed.
 		 */
 		private int early;
 

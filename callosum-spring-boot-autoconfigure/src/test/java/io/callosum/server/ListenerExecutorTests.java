@@ -56,8 +56,8 @@ import org.springframework.core.task.SimpleAsyncTaskExecutor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for where listeners run: on the event loops, or on an executor, also one that
- * does not do its work well.
+ * Tests for where listeners run: on the event loops or on an executor, including one that
+ * misbehaves.
  */
 @ParameterizedClass
 @EnumSource
@@ -172,13 +172,13 @@ class ListenerExecutorTests {
 		throttled.setConcurrencyLimit(1);
 		try (TestServer server = create(
 				(builder) -> builder.workerThreads(1).slotTimeout(LONG).listenerExecutor(throttled))
-			// It would have left before it is written to
+			// The next client would leave before it is written to
 			.expectNobodyNext()) {
 			server.events().on(ConnectionEvent.class, (event) -> {
 				if (event.getSlot() == 0) {
 					TestThreads.await(written);
-					// Needs the event loop, which has meanwhile had a task for the
-					// executor
+					// Needs the event loop, which has submitted a task to the executor in
+					// the meantime
 					event.getConnection().outbound().sendString(Mono.just("!")).then().block(Duration.ofSeconds(20));
 				}
 			});
@@ -205,7 +205,7 @@ class ListenerExecutorTests {
 			server.start();
 			assertThat(Thread.getAllStackTraces().keySet()).extracting(Thread::getName).contains("callosum-events");
 			server.server().stop();
-			// Nor has the end of the first run ended it
+			// The end of the first run has not ended this thread
 			Awaitility.await()
 				.during(Duration.ofMillis(300))
 				.until(() -> Thread.getAllStackTraces()
@@ -386,7 +386,7 @@ class ListenerExecutorTests {
 		}
 	}
 
-	// Executors that do not take every task
+	// Executors that do not accept every task
 
 	@Test
 	void anExecutorThatRejectsEverythingLosesNothingAndNothingRunsOnAnEventLoop() throws Exception {
@@ -418,7 +418,8 @@ class ListenerExecutorTests {
 	@Test
 	void anExecutorThatTakesATaskAndThrowsNeverthelessPublishesNothingTwice() throws Exception {
 		verifyNothingLost((task) -> {
-			// As a ThreadPoolExecutor does that has queued a task and then gets no thread
+			// Like a ThreadPoolExecutor that has queued a task and then cannot create a
+			// thread
 			this.pool.execute(task);
 			if (ThreadLocalRandom.current().nextBoolean()) {
 				throw new OutOfMemoryError("unable to create native thread");
@@ -540,7 +541,7 @@ class ListenerExecutorTests {
 					() -> assertThat(server.events().of(SlotFreeEvent.class))
 						.extracting((event) -> event.getConnection().id())
 						.contains("c2", "c3", "c4", "c5", "c6", "c7", "c8", "c9"));
-			// The first has not given up
+			// The first one has not timed out
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			blocked.countDown();
 		}

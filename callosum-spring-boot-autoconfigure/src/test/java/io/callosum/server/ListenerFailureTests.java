@@ -45,8 +45,8 @@ import org.springframework.core.annotation.Order;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for listeners that throw: no slot is lost, no other connection is harmed, and a
- * {@link ServerErrorEvent} tells why.
+ * Tests for listeners that throw: no slot is lost, no other connection is affected, and a
+ * {@link ServerErrorEvent} reports the cause.
  */
 @ParameterizedClass
 @MethodSource("io.callosum.server.ListenerThreads#onEveryTransport")
@@ -190,7 +190,7 @@ class ListenerFailureTests {
 		try (TestServer server = create(UnaryOperator.identity())) {
 			AtomicInteger count = new AtomicInteger();
 			server.events().on(CallosumServerEvent.class, (event) -> {
-				// Two of three, so that some connections come through
+				// Two out of three, so that some connections succeed
 				if (count.incrementAndGet() % 3 != 0) {
 					failure.fail();
 				}
@@ -411,7 +411,7 @@ class ListenerFailureTests {
 	}
 
 	/**
-	 * What a listener throws, and what is to be told of it.
+	 * What a listener throws, and what must be reported.
 	 */
 	enum Failure {
 

@@ -24,7 +24,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.params.provider.Arguments;
 
 /**
- * Where listeners run. What is promised of events holds on all of these threads.
+ * Where listeners run. What is promised about events holds on all of these threads.
  */
 public enum ListenerThreads {
 

@@ -152,7 +152,7 @@ class LowestSlotAllocatorTests {
 		for (int i = 0; i < 10; i++) {
 			assertNotInUse(allocator, 2_000_000_000);
 		}
-		// One bit for each slot up to that one would be 250 MB
+		// One bit for each slot up to that one would take 250 MB
 		assertThat(allocatedBytes() - before).isLessThan(1_000_000);
 	}
 
@@ -170,7 +170,8 @@ class LowestSlotAllocatorTests {
 		List<Integer> held = new ArrayList<>();
 		int neverGiven = 0;
 		for (int i = 0; i < 200_000; i++) {
-			// Turns of growing and of emptying, so that every fill level is met
+			// Alternates between growing and shrinking, so that every fill level is
+			// reached
 			boolean growing = (i / 25_000) % 2 == 0;
 			int choice = random.nextInt(100);
 			if (choice < 2) {
@@ -218,8 +219,8 @@ class LowestSlotAllocatorTests {
 		for (int i = 0; i < slots; i++) {
 			allocator.allocate(REQUEST);
 		}
-		// Two bits, since growing by doubling leaves as much behind as it keeps; the rest
-		// is for what the virtual machine does on this thread
+		// Two bits, because growth by doubling discards as much as it keeps; the rest is
+		// for what the JVM does on this thread
 		assertThat(allocatedBytes() - before).isLessThan(slots * 2 / 8 + 100_000);
 	}
 
@@ -237,7 +238,7 @@ class LowestSlotAllocatorTests {
 
 	private void releaseAndAllocateAgain(LowestSlotAllocator allocator, int[] order, int operations) {
 		for (int i = 0; i < operations; i += 2) {
-			// Two, because one alone need not go through the tree
+			// Two, because a single one need not involve the tree
 			allocator.release(order[i % order.length]);
 			allocator.release(order[(i + 1) % order.length]);
 			allocator.allocate(REQUEST);
@@ -249,7 +250,7 @@ class LowestSlotAllocatorTests {
 	void noSlotHasTwoHoldersAtOnce() throws Exception {
 		int slotsPerThread = 40;
 		LowestSlotAllocator allocator = new LowestSlotAllocator();
-		// With so many in use at most, a higher slot is never the lowest free one
+		// With at most this many in use, a higher slot is never the lowest free one
 		AtomicIntegerArray holders = new AtomicIntegerArray(THREADS * slotsPerThread);
 		inParallel((thread) -> {
 			Random random = new Random(thread);
@@ -410,18 +411,18 @@ class LowestSlotAllocatorTests {
 	}
 
 	/**
-	 * What several threads did, in ticks of a clock that they share. A slot may be in use
-	 * from the call of {@code allocate} to the return of {@code release}, and is
-	 * certainly free otherwise. So an allocation is right only if there is a moment of
-	 * the call at which no lower slot was certainly free, and the release by the slot's
-	 * holder before, if there was one, had begun.
+	 * What several threads did, in ticks of a shared clock. A slot may be in use from the
+	 * call of {@code allocate} to the return of {@code release}, and is certainly free
+	 * otherwise. So an allocation is correct only if there is a moment during the call at
+	 * which no lower slot was certainly free, and at which the release by the previous
+	 * holder of the slot, if any, had begun.
 	 */
 	private static final class History {
 
 		private final AtomicInteger clock = new AtomicInteger();
 
-		// By tick: 1 + the slot that a call of allocate which began then has given, and
-		// the tick at which that call had returned
+		// By tick: 1 + the slot returned by the call of allocate that began then, and the
+		// tick at which that call had returned
 		private final int[] given;
 
 		private final int[] returned;
@@ -470,7 +471,7 @@ class LowestSlotAllocatorTests {
 
 		/**
 		 * The lowest slot that is certainly free, from each tick to the next. A slot may
-		 * be given again before its release has returned, so that it may have two users
+		 * be allocated again before its release has returned, so it may have two users
 		 * here.
 		 */
 		private int[] lowestFree(int slots) {

@@ -32,8 +32,8 @@ import reactor.core.publisher.Sinks;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for a {@link CallosumMetricsRecorder} that throws in each of its methods. That no
- * slot and no buffer is left is checked at the end of every test.
+ * Tests for a {@link CallosumMetricsRecorder} that throws in each of its methods. Every
+ * test checks at its end that no slot and no buffer is left.
  */
 class MetricsRecorderFailureTests {
 
@@ -45,7 +45,7 @@ class MetricsRecorderFailureTests {
 			for (int i = 0; i < 3; i++) {
 				TestClient client = server.connect();
 				assertThat(client.readSlot()).isEqualTo(i);
-				// Nobody asks for these bytes: they are held, and have to be released
+				// Nobody requests these bytes: they are held, and must be released
 				client.send("unread");
 			}
 			server.closeClients();

@@ -28,7 +28,7 @@ import reactor.core.CoreSubscriber;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Bytes of which none may be lost, doubled or moved.
+ * Bytes that must not be lost, duplicated or reordered.
  */
 public final class Payload {
 
@@ -47,7 +47,7 @@ public final class Payload {
 	}
 
 	/**
-	 * Takes all that comes.
+	 * Receives everything.
 	 */
 	public static final class Sink implements CoreSubscriber<byte[]> {
 
@@ -78,7 +78,7 @@ public final class Payload {
 		}
 
 		/**
-		 * Completed with the error that ended it, or {@code null}.
+		 * Completed with the error that ended the stream, or {@code null}.
 		 */
 		public CompletableFuture<@Nullable Throwable> end() {
 			return this.end;

@@ -48,8 +48,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 class PeerGoneTests {
 
 	/**
-	 * The promise is a second, and a few milliseconds are what it takes. The rest is for
-	 * a machine that is busy.
+	 * One second is promised, and a few milliseconds are usual. The rest allows for a
+	 * busy machine.
 	 */
 	private static final Duration PROMISE = Duration.ofSeconds(5);
 
@@ -96,8 +96,8 @@ class PeerGoneTests {
 				List<SlotFreeEvent> events = server.events().of(SlotFreeEvent.class);
 				assertThat(events).hasSize(leave.ordinal() + 1);
 				if (leave == Leave.FIN && owner == Owner.HANDLER_THAT_ONLY_WRITES) {
-					// A write may find the reset for the bytes that the client has not
-					// read
+					// A write may run into the reset caused by bytes that the client has
+					// not read
 					assertThat(events.get(leave.ordinal()).getReason()).isIn(EndReason.PEER_CLOSED,
 							EndReason.PEER_RESET);
 				}
@@ -245,7 +245,7 @@ class PeerGoneTests {
 			server.verifyNothingLeft();
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			if (answer != Answer.LATER) {
-				// Reactor logs what an operator does once it is cancelled
+				// Reactor logs what an operator does after it was cancelled
 				assertThat(server.warnings()).isEmpty();
 			}
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getReason)
@@ -392,7 +392,7 @@ class PeerGoneTests {
 	}
 
 	/**
-	 * Ways of a handler to answer.
+	 * How a handler answers.
 	 */
 	enum Answer {
 
@@ -425,7 +425,7 @@ class PeerGoneTests {
 	}
 
 	/**
-	 * Ways of a peer to leave.
+	 * How a peer leaves.
 	 */
 	enum Leave {
 

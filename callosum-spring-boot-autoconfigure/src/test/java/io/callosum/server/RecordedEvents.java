@@ -30,7 +30,7 @@ import org.springframework.context.ApplicationEventPublisher;
 
 /**
  * Records the events of a server, and passes each on to the listeners of a test, in the
- * order in which those were added, as Spring does.
+ * order in which they were added, as Spring does.
  */
 public final class RecordedEvents implements ApplicationEventPublisher {
 
@@ -77,8 +77,8 @@ public final class RecordedEvents implements ApplicationEventPublisher {
 	}
 
 	/**
-	 * Check what holds for the events of every server: each connection has its events in
-	 * order and once, and no slot has two holders at a time.
+	 * Check what holds for the events of every server: each connection has each of its
+	 * events once and in order, and no slot has two holders at a time.
 	 */
 	public void verifyOrder() {
 		Map<String, String> last = new HashMap<>();
@@ -107,7 +107,7 @@ public final class RecordedEvents implements ApplicationEventPublisher {
 	}
 
 	/**
-	 * Check that each connection of a server that has stopped has had its end.
+	 * Check that each connection of a stopped server has ended.
 	 */
 	void verifyEnd() {
 		Set<String> open = new HashSet<>();

@@ -198,7 +198,7 @@ class ServerDrainTests {
 	@Test
 	void aConnectionWithoutASlotIsClosedAtOnce() {
 		CompletableFuture<Integer> answer = new CompletableFuture<>();
-		// Neither of which it is to wait for
+		// The stop must not wait for either of these
 		try (TestServer server = create(null, (builder) -> builder.shutdownQuietPeriod(LONG).slotTimeout(LONG))) {
 			server.events().on(SlotRequestEvent.class, (event) -> event.assign(Mono.fromFuture(answer, true)));
 			server.start();
@@ -397,9 +397,8 @@ class ServerDrainTests {
 
 	@Test
 	void connectionsWhoseBytesAreDiscardedAreClosedAQuietPeriodBeforeThoseThatAreClaimed() {
-		// On one event loop, whose timers keep their order however late they are, if it
-		// is
-		// told to drain all within a period
+		// On one event loop, whose timers fire in order however late they are, provided
+		// that all connections begin to drain within one period
 		try (TestServer server = create(null,
 				(builder) -> builder.workerThreads(1).shutdownQuietPeriod(Duration.ofSeconds(5)))) {
 			server.events().on(ConnectionEvent.class, (event) -> {
@@ -614,7 +613,7 @@ class ServerDrainTests {
 	}
 
 	/**
-	 * Wait until the handlers of all connections have been called, which they are not
+	 * Wait until the handlers of all connections have been called, because none is called
 	 * once a stop has begun.
 	 */
 	private void awaitHandled(int count) {

@@ -76,7 +76,8 @@ class ServerLifecycleTests {
 	private final WireTap tap = new WireTap();
 
 	/**
-	 * Such as those of an application context that other tests have left in the cache.
+	 * For example those of an application context that other tests have left in the
+	 * cache.
 	 */
 	private final Set<Thread> threadsBefore = Set.copyOf(threads());
 
@@ -136,7 +137,8 @@ class ServerLifecycleTests {
 					InetSocketAddress address = server.server().address();
 					server.server().stop();
 					try (ServerSocket socket = new ServerSocket()) {
-						// Without it, Linux lets nobody listen while anybody does
+						// Without address reuse, Linux lets nobody listen while somebody
+						// else does
 						socket.setReuseAddress(false);
 						socket.bind(address);
 					}
@@ -370,7 +372,7 @@ class ServerLifecycleTests {
 			assertThat(server.logged(Level.WARN))
 				.anySatisfy((message) -> assertThat(message).contains("have not returned"));
 			assertThat(server.events().of(ServerStoppedEvent.class)).hasSize(1);
-			// Not even then is a slot lost
+			// No slot is lost even then
 			TestServer.await("the slot", () -> assertThat(server.slotsInUse()).isZero());
 			assertThat(server.events().of(SlotFreeEvent.class)).hasSize(1);
 		}
@@ -535,7 +537,7 @@ class ServerLifecycleTests {
 				assertThat(callosumThreads()).anyMatch((thread) -> !thread.isDaemon());
 				server.server().stop();
 				if (i == 1) {
-					// What the first start has loaded stays
+					// Files that were opened for loading classes stay open
 					awaitNoThreads();
 					files = openFiles();
 				}
@@ -559,7 +561,7 @@ class ServerLifecycleTests {
 			assertThat(server.events().of(SlotRequestEvent.class)).hasSize(2);
 			assertThat(server.events().of(ServerErrorEvent.class)).isEmpty();
 			assertThat(server.warnings()).singleElement().asString().contains("max-connections");
-			// Not one of those refused has taken the place
+			// None of the refused ones has taken the place
 			first.close();
 			TestServer.await("the place", () -> assertThat(server.server().connections()).hasSize(1));
 			TestServer.await("the place", () -> {
@@ -604,7 +606,7 @@ class ServerLifecycleTests {
 	}
 
 	/**
-	 * Check that each start has its stop, and every other event is between the two.
+	 * Check that each start has its stop, and that every other event is in between.
 	 */
 	private static void verifyNestedRuns(TestServer server) {
 		String state = "stopped";
@@ -678,7 +680,7 @@ class ServerLifecycleTests {
 	}
 
 	/**
-	 * User code that the server would wait for, if it waited for itself.
+	 * User code that stops the server, and that the stop would otherwise wait for.
 	 */
 	enum Stopper {
 

@@ -40,7 +40,7 @@ class ServerPortTests {
 		});
 		port.close();
 		loops.dispose(Duration.ofSeconds(30));
-		// Which a start does last, when a stop may have begun and ended meanwhile
+		// A start does this last, when a stop may already have begun and ended
 		assertThatCode(port::accept).doesNotThrowAnyException();
 		assertThat(port.isOpen()).isFalse();
 	}

@@ -40,8 +40,8 @@ import io.netty.channel.socket.DuplexChannel;
 import io.callosum.transport.SocketErrors;
 
 /**
- * The server's end of a connection whose peer is a test, with the manners of a socket on
- * NIO: what the peer does is noticed only while a read is pending.
+ * The server's end of a connection whose peer is a test. It behaves like an NIO socket:
+ * what the peer does is noticed only while a read is pending.
  */
 final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 
@@ -76,7 +76,7 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	private boolean refusingWrites;
 
 	/**
-	 * When bytes have moved last.
+	 * When bytes were last transferred.
 	 */
 	private long lastActivity;
 
@@ -110,8 +110,7 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	}
 
 	/**
-	 * The peer does not read what it is sent. Messages without bytes leave nevertheless,
-	 * as they do from a socket.
+	 * The peer stops reading. Empty messages are sent nevertheless, as with a socket.
 	 */
 	void stall() {
 		this.stalled = true;
@@ -132,15 +131,14 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	}
 
 	/**
-	 * Whatever is written fails, as it does if a codec refuses it: the channel stays
-	 * open.
+	 * Every write fails, as if a codec refused it: the channel stays open.
 	 */
 	void refuseWrites() {
 		this.refusingWrites = true;
 	}
 
 	/**
-	 * Return what was written at a time.
+	 * Return what was written, one element per message.
 	 */
 	List<byte[]> written() {
 		return this.written;
@@ -155,8 +153,8 @@ final class SimulatedChannel extends AbstractChannel implements DuplexChannel {
 	}
 
 	/**
-	 * Return since when what was written waits without any progress, {@code null} if
-	 * nothing does.
+	 * Return since when written data has been waiting without any progress, or
+	 * {@code null} if there is none.
 	 */
 	Long waitingSince() {
 		return this.waitingSince;

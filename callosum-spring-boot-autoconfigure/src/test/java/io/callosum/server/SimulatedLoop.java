@@ -35,14 +35,14 @@ import io.netty.util.concurrent.Ticker;
 import org.springframework.util.Assert;
 
 /**
- * An event loop without a thread: it runs a task when it is told to, and its time is that
- * of a ticker. Unlike Netty's embedded one it knows when it is not being run, so that
- * what is handed over from another thread waits, and its timers outlive the channels.
+ * An event loop without a thread: it runs a task when told to, and its time is that of a
+ * ticker. Unlike Netty's embedded event loop, it knows when it is not running, so that
+ * tasks from other threads wait, and its timers outlive the channels.
  */
 final class SimulatedLoop extends AbstractScheduledEventExecutor implements EventLoop {
 
 	/**
-	 * The loop that this thread plays right now.
+	 * The loop that this thread is currently running.
 	 */
 	private static final ThreadLocal<SimulatedLoop> current = new ThreadLocal<>();
 
@@ -51,7 +51,7 @@ final class SimulatedLoop extends AbstractScheduledEventExecutor implements Even
 	private final Ticker ticker;
 
 	/**
-	 * Whether a task of this loop is being run, which may be waiting for others.
+	 * Whether a task of this loop is running. It may be waiting for others.
 	 */
 	private boolean busy;
 
@@ -66,7 +66,7 @@ final class SimulatedLoop extends AbstractScheduledEventExecutor implements Even
 	}
 
 	/**
-	 * Run code as a loop would, or as a thread that is none.
+	 * Run code as if on a loop, or as if on any other thread if that is {@code null}.
 	 */
 	static void runAs(SimulatedLoop loop, Runnable code) {
 		SimulatedLoop outer = current.get();
@@ -114,7 +114,7 @@ final class SimulatedLoop extends AbstractScheduledEventExecutor implements Even
 	}
 
 	/**
-	 * End as a loop does whose channels are closed: its timers never fire.
+	 * End like a loop whose channels are closed: its timers never fire.
 	 */
 	void end() {
 		runAs(this, this::cancelScheduledTasks);

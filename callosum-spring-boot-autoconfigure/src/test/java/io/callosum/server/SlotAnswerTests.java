@@ -57,7 +57,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 /**
- * Tests for the answers to a slot request: which count, which refuse, and what becomes of
+ * Tests for the answers to a slot request: which count, which refuse, and what happens to
  * those that come too late.
  */
 @ParameterizedClass
@@ -632,7 +632,7 @@ class SlotAnswerTests {
 			});
 			server.start();
 			for (int i = 0; i < max; i++) {
-				// Their peers have left, or are given up at the timeout
+				// Their peers have left, or are given up on at the timeout
 				TestClient client = server.connect();
 				int requests = i + 1;
 				TestServer.await("the request", () -> assertThat(pending).hasSize(requests));
@@ -901,7 +901,7 @@ class SlotAnswerTests {
 	}
 
 	/**
-	 * A server that gives everybody slot 7, with a first connection whose
+	 * A server that gives every connection slot 7, with a first connection whose
 	 * {@link SlotFreeEvent} is being published.
 	 */
 	private final class Ending implements AutoCloseable {
@@ -923,7 +923,7 @@ class SlotAnswerTests {
 		private final TestServer server;
 
 		Ending(Duration slotTimeout) {
-			// An executor tells when the server has dealt with an answer
+			// The executor shows when the server has processed an answer
 			this.server = answering((builder) -> recording(this.channels).apply(builder)
 				.slotTimeout(slotTimeout)
 				.listenerExecutor(this::execute), (event) -> event.assign(7));
@@ -950,7 +950,7 @@ class SlotAnswerTests {
 		}
 
 		/**
-		 * Connect, and wait until the answer has been dealt with.
+		 * Connect, and wait until the answer has been processed.
 		 */
 		TestClient connectAndWait() {
 			int requests = this.server.events().of(SlotRequestEvent.class).size();

@@ -20,13 +20,13 @@ import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * By how much threads of this process got to run too late since a moment. What is too
- * late on a machine that is busy need not be a fault of the server.
+ * How late threads of this process have run since a given moment. On a busy machine,
+ * lateness need not be a fault of the server.
  */
 final class Stalls {
 
 	/**
-	 * While one thread is late, several that wait for each other may be.
+	 * When one thread is late, several that wait for each other may be.
 	 */
 	private static final int FACTOR = 10;
 
@@ -38,15 +38,14 @@ final class Stalls {
 	}
 
 	/**
-	 * Count from now on.
+	 * Start counting now.
 	 */
 	static Stalls from() {
 		return new Stalls();
 	}
 
 	/**
-	 * Return the longest time that may pass since {@link #from()} where so much is
-	 * promised.
+	 * Return the longest time that may pass since {@link #from()} for a given promise.
 	 */
 	Duration allowFor(Duration promise) {
 		return promise.plusNanos(FACTOR * (watch.total() - this.before));
@@ -74,8 +73,8 @@ final class Stalls {
 		}
 
 		/**
-		 * Return the time lost so far in nanoseconds, also if this thread is not late any
-		 * more and that of the watch still is.
+		 * Return the time lost so far in nanoseconds, even if this thread is no longer
+		 * late but the watch thread still is.
 		 */
 		private long total() {
 			return this.state.total(System.nanoTime());

@@ -40,7 +40,7 @@ public final class TestClient implements AutoCloseable {
 	private final Socket socket;
 
 	/**
-	 * What TLS, if there is any, goes through.
+	 * The underlying socket, below TLS if there is any.
 	 */
 	private final Socket raw;
 
@@ -56,7 +56,7 @@ public final class TestClient implements AutoCloseable {
 	}
 
 	/**
-	 * Connect with a socket that has options of its own.
+	 * Connect with a preconfigured socket.
 	 */
 	public TestClient(InetSocketAddress server, Socket socket) {
 		this.socket = socket;
@@ -91,7 +91,7 @@ public final class TestClient implements AutoCloseable {
 				socket.startHandshake();
 			}
 			catch (SSLException | SocketException ex) {
-				// The next read tells
+				// The next read shows it
 			}
 			return new TestClient(socket, client.raw);
 		}
@@ -227,7 +227,8 @@ public final class TestClient implements AutoCloseable {
 	}
 
 	/**
-	 * Leave with a FIN, or an RST if there are unread bytes, and without a word of TLS.
+	 * Leave with a FIN, or an RST if there are unread bytes, and without closing TLS
+	 * first.
 	 */
 	public void cut() {
 		try {

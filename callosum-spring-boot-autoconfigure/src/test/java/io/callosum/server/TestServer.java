@@ -63,7 +63,8 @@ public final class TestServer implements AutoCloseable {
 	private final CallosumServer server;
 
 	/**
-	 * Whether the server speaks TLS, also where the test says so and not its link.
+	 * Whether the server uses TLS, because of its link or because the test has configured
+	 * it.
 	 */
 	private final boolean secure;
 
@@ -74,7 +75,7 @@ public final class TestServer implements AutoCloseable {
 	private boolean answersComeInTime = true;
 
 	/**
-	 * How many had connected and were not accepted when their server stopped.
+	 * How many clients had connected but were not accepted when the server stopped.
 	 */
 	private volatile int neverAccepted;
 
@@ -107,7 +108,7 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return the type of which there is one object for each connection that is not over.
+	 * Return the type that has one instance for each connection that is not over.
 	 */
 	public static Class<?> connectionType() {
 		return ServerConnection.class;
@@ -133,9 +134,9 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let {@link #close()} connect once more when everybody has left, and check the slot
-	 * that this connection is given. Where no listener answers slot requests it does so
-	 * anyway, and expects slot 0.
+	 * Let {@link #close()} connect once more after all clients have left, and check the
+	 * slot of this connection. If no listener answers slot requests, it does so anyway
+	 * and expects slot 0.
 	 */
 	public TestServer expectNextSlot(int nextSlot) {
 		this.nextSlot = nextSlot;
@@ -143,8 +144,8 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let {@link #close()} not connect once more: the server of this test does not serve
-	 * it.
+	 * Prevent {@link #close()} from connecting once more, because the server of this test
+	 * would not serve that connection.
 	 */
 	public TestServer expectNobodyNext() {
 		this.nextSlot = NOBODY;
@@ -152,7 +153,7 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let a stop leave what listeners hold that do not return in time.
+	 * Allow a stop to leave behind what is held by listeners that do not return in time.
 	 */
 	public TestServer expectListenersThatOutliveTheStop() {
 		this.listenersReturnInTime = false;
@@ -160,8 +161,8 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Let answers come after a stop, which does not wait for them: what they assign is
-	 * shown until it is freed.
+	 * Allow answers to arrive after a stop, which does not wait for them: what they
+	 * assign is listed until it is freed.
 	 */
 	public TestServer expectAnswersThatOutliveTheStop() {
 		this.answersComeInTime = false;
@@ -195,8 +196,8 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return what was logged as a warning or worse, other than that an event loop was
-	 * held: this machine may be too busy for a listener to be quick.
+	 * Return what was logged as a warning or worse, except that an event loop was held:
+	 * this machine may be too busy for a listener to be quick.
 	 */
 	public List<String> warnings() {
 		return logged(Level.WARN).stream().filter((line) -> !line.contains("held an event loop")).toList();
@@ -213,14 +214,14 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Connect a client that does not shake hands, although the server may want it.
+	 * Connect a client that does not shake hands, even if the server expects it.
 	 */
 	public TestClient connectRaw() {
 		return connect(new Socket());
 	}
 
 	/**
-	 * The same with a socket that has options of its own.
+	 * Connect a client with a preconfigured socket.
 	 */
 	public TestClient connect(Socket socket) {
 		return add(new TestClient(this.server.address(), socket));
@@ -257,8 +258,8 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until everybody who has connected has been accepted, also those that have left
-	 * since.
+	 * Wait until every client that has connected has been accepted, including those that
+	 * have left since.
 	 */
 	public TestServer awaitAccepted() {
 		await("accepts", () -> assertThat(measured("accepted")).isGreaterThanOrEqualTo(this.connected.get()));
@@ -266,14 +267,15 @@ public final class TestServer implements AutoCloseable {
 	}
 
 	/**
-	 * Return how many have connected and are not accepted yet.
+	 * Return how many clients have connected but are not accepted yet.
 	 */
 	private int waiting() {
 		return this.connected.get() - this.invariants.accepted();
 	}
 
 	/**
-	 * Wait until so many connections hold a slot, and no other channel is open.
+	 * Wait until the given number of connections hold a slot, and no other channel is
+	 * open.
 	 */
 	public void awaitConnections(int expected) {
 		this.invariants.awaitConnections(this.server, expected);
@@ -309,7 +311,8 @@ public final class TestServer implements AutoCloseable {
 		try {
 			closeClients();
 			if (this.server.isRunning()) {
-				// They would have a slot before the next connection, if only for a moment
+				// Otherwise these would get a slot before the next connection, if only
+				// for a moment
 				await("who has left meanwhile", () -> assertThat(waiting()).isLessThanOrEqualTo(this.neverAccepted));
 				this.invariants.verifyNobodyIsLeft(this.server);
 				int usual = this.events.hasListener(SlotRequestEvent.class) ? NOBODY : 0;

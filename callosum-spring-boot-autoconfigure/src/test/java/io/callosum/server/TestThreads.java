@@ -53,7 +53,7 @@ public final class TestThreads {
 	}
 
 	/**
-	 * Wait for a latch, but not for ever.
+	 * Wait for a latch, but not forever.
 	 */
 	public static void await(CountDownLatch latch) {
 		try {
@@ -65,7 +65,7 @@ public final class TestThreads {
 	}
 
 	/**
-	 * Hold the current thread for so long at least.
+	 * Hold the current thread for at least this long.
 	 */
 	public static void pause(Duration duration) {
 		long end = System.nanoTime() + duration.toNanos();
@@ -75,8 +75,8 @@ public final class TestThreads {
 	}
 
 	/**
-	 * Connect and leave, in several threads at once. Of three clients, two wait for their
-	 * slot, and every second one leaves with an RST.
+	 * Connect and leave, in several threads at once. Two out of three clients wait for
+	 * their slot, and every second one leaves with an RST.
 	 */
 	static void churn(TestServer server, int threads, int rounds) throws InterruptedException {
 		run(threads, () -> {

@@ -68,14 +68,14 @@ public final class TestTls {
 				.notAfter(Instant.now().minus(Duration.ofDays(1))));
 
 	/**
-	 * A client that another authority vouches for.
+	 * A client certificate that was issued by another authority.
 	 */
 	public static final X509Bundle WRONG_CLIENT = issue("wrong", authority("Wrong"));
 
 	private static final SSLContext CONTEXT = context(null);
 
 	/**
-	 * Four times as fast as AES where tests run, without C2.
+	 * Four times as fast as AES in tests, which run without C2.
 	 */
 	private static final List<String> CIPHERS = List.of("TLS_CHACHA20_POLY1305_SHA256",
 			"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256");
@@ -148,14 +148,14 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return a client's socket that is not connected yet.
+	 * Return a client socket that is not connected yet.
 	 */
 	public static SSLSocket socket() {
 		return socket(null);
 	}
 
 	/**
-	 * Return a client's socket that accepts every certificate, and is not connected yet.
+	 * Return a client socket that accepts every certificate, and is not connected yet.
 	 */
 	public static SSLSocket socketThatTrustsAll() {
 		try {
@@ -182,7 +182,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return a client's socket that asks for a server by its name.
+	 * Return a client socket that requests a server name.
 	 */
 	public static SSLSocket socketFor(String serverName) {
 		SSLSocket socket = socket();
@@ -193,8 +193,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return a client's socket that is connected, and keeps what it gets in its encrypted
-	 * form.
+	 * Return a connected client socket that records what it receives in encrypted form.
 	 */
 	public static SSLSocket recordingSocket(InetSocketAddress server, ByteArrayOutputStream recorded) {
 		try {
@@ -215,8 +214,8 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return a client's socket that is connected, and sends what follows its first
-	 * message in one piece when the cork is pulled.
+	 * Return a connected client socket that sends everything after its first message in
+	 * one piece when the cork is pulled.
 	 */
 	public static SSLSocket corkedSocket(InetSocketAddress server, Cork cork) throws IOException {
 		Socket socket = new Socket() {
@@ -232,8 +231,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return a client's socket that encrypts what goes through another, which is
-	 * connected.
+	 * Return a client socket that adds TLS to another, connected socket.
 	 */
 	public static SSLSocket layeredSocket(Socket socket) throws IOException {
 		return (SSLSocket) CONTEXT.getSocketFactory().createSocket(socket, "localhost", socket.getPort(), true);
@@ -247,7 +245,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Return the first message of a client that asks for a server by its name.
+	 * Return the first message of a client that requests a server name.
 	 */
 	public static byte[] clientHello(String serverName) {
 		SSLEngine engine = context(null).createSSLEngine();
@@ -272,7 +270,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Shake hands, and return the name in the certificate that the server has shown.
+	 * Shake hands, and return the name in the certificate that the server presents.
 	 */
 	public static String serverOf(SSLSocket socket) {
 		try {
@@ -286,7 +284,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Lets one message out, and keeps the others until it is pulled.
+	 * Lets one message through, and holds the others until it is pulled.
 	 */
 	public static final class Cork extends OutputStream {
 
@@ -327,7 +325,7 @@ public final class TestTls {
 	}
 
 	/**
-	 * Sends its certificate even if the server has not asked for one of its authority.
+	 * Sends its certificate even if the server has not requested one from its authority.
 	 */
 	private static final class StubbornKeyManager extends X509ExtendedKeyManager {
 

@@ -51,7 +51,7 @@ import reactor.core.publisher.Mono;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for the ends of connections on which nothing moves.
+ * Tests for the timeouts of connections on which nothing moves.
  */
 @ParameterizedClass
 @EnumSource
@@ -60,7 +60,7 @@ class TimeoutTests {
 	private static final Duration TIMEOUT = Duration.ofMillis(1500);
 
 	/**
-	 * How long connections are watched that are to stay.
+	 * How long connections that must stay open are watched.
 	 */
 	private static final Duration LONG = Duration.ofMillis(4000);
 
@@ -81,7 +81,7 @@ class TimeoutTests {
 	@ParameterizedTest
 	@ValueSource(booleans = { false, true })
 	void anIdleConnectionIsClosedAtTheTimeout(boolean tls) {
-		// Within which there is a handshake, if it is one with TLS
+		// Long enough to include a handshake, if TLS is used
 		Duration timeout = Duration.ofSeconds(3);
 		try (TestServer server = create(tls, (builder) -> builder.idleTimeout(timeout)).start()) {
 			long start = System.nanoTime();
@@ -156,8 +156,8 @@ class TimeoutTests {
 						case 1 -> connection.outbound()
 							.sendByteArray(Flux.generate((sink) -> sink.next(new byte[10_000])))
 							.then();
-						// While the event loop reads, as a long garbage collection may:
-						// its timers are next
+						// Holds the event loop while it reads, as a long garbage
+						// collection may: its timers are next
 						case 2 -> connection.inbound().receive().doOnNext((bytes) -> {
 							held.countDown();
 							TestThreads.await(release);
@@ -177,7 +177,7 @@ class TimeoutTests {
 			readWhatIsThere(reader);
 			Mono.delay(timeout).block();
 			release.countDown();
-			// Twice, so that the event loop has been through its timers
+			// Twice, so that the event loop has gone through its timers
 			assertThat(server.connect().readSlot()).isBetween(2, 4);
 			assertThat(server.connect().readSlot()).isBetween(2, 4);
 			assertThat(server.events().of(SlotFreeEvent.class)).extracting(SlotFreeEvent::getSlot).doesNotContain(0, 1);
@@ -188,7 +188,7 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Read all that the system holds, so that it lets the server go on.
+	 * Read everything that the system has buffered, so that it lets the server continue.
 	 */
 	private static void readWhatIsThere(TestClient client) {
 		byte[] bytes = new byte[100_000];
@@ -318,7 +318,7 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Send more all the time, whether or not what was written before has left.
+	 * Keep sending, whether or not earlier writes have completed.
 	 */
 	private Publisher<Void> sendWithoutWaiting(CallosumConnection connection, int bytes) {
 		return Flux.interval(Duration.ofMillis(20))
@@ -332,8 +332,8 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Check that a client stays that takes so little at a time that no message is
-	 * complete for a long time.
+	 * Check that a client stays connected that reads so little at a time that no message
+	 * is complete for a long time.
 	 */
 	private static void verifySlowReaderStays(TestServer server) {
 		Supplier<TestClient> connect = () -> {
@@ -346,8 +346,8 @@ class TimeoutTests {
 			}
 			return server.connect(socket);
 		};
-		// The system lets the server go on when a third of its buffer is free, which must
-		// not take long
+		// The system lets the server continue when a third of its buffer is free, which
+		// must not take long
 		verifyStays(server, connect, OFTEN, (client) -> assertThat(client.read(600_000)).hasSize(600_000));
 	}
 
@@ -360,11 +360,11 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Check that a connection stays where something is done often. Where it was not,
-	 * because this machine did something else, another connection has to stay.
-	 * @param connect connects a client, and begins to do something where it is not the
-	 * client that does it
-	 * @param pause between what the client does
+	 * Check that a connection with frequent activity stays open. If the activity was not
+	 * frequent because this machine was busy, try again with another connection.
+	 * @param connect connects a client, and starts the activity if it is not that of the
+	 * client
+	 * @param pause the time between actions of the client
 	 * @param act what the client does
 	 */
 	private static void verifyStays(TestServer server, Function<Beats, TestClient> connect, Duration pause,
@@ -423,7 +423,7 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Knows how often something was done.
+	 * Measures the longest pause between actions.
 	 */
 	private static final class Beats {
 
@@ -445,8 +445,8 @@ class TimeoutTests {
 	}
 
 	/**
-	 * Notes when something large was written, on the event loop, whose timers wait for
-	 * that.
+	 * Records when something large was written. This happens on the event loop, whose
+	 * timers have to wait for it.
 	 */
 	private static final class OnWrite extends ChannelOutboundHandlerAdapter {
 

@@ -197,7 +197,7 @@ class TlsTests {
 			.start()) {
 			for (int i = 0; i < 3; i++) {
 				int errors = i + 1;
-				// The place of the last one has come back
+				// The place of the previous one has been released
 				try (TestClient client = new TestClient(server.server().address(),
 						TestTls.socket(certificate, protocol))) {
 					assertThatExceptionOfType(IOException.class)
@@ -271,7 +271,7 @@ class TlsTests {
 	void theTimeoutRunsFromTheConnectHoweverTheHandshakeGetsOn() {
 		Duration timeout = Duration.ofSeconds(2);
 		AtomicReference<Long> failed = new AtomicReference<>();
-		// On one event loop, whose timers keep their order however late they are
+		// On one event loop, whose timers fire in order however late they are
 		try (TestServer server = secure((builder) -> builder.workerThreads(1).sslHandshakeTimeout(timeout))) {
 			server.events().on(ServerErrorEvent.class, (event) -> failed.compareAndSet(null, System.nanoTime()));
 			server.start();
@@ -434,7 +434,7 @@ class TlsTests {
 			for (int i = 0; i < 5; i++) {
 				SSLSocket socket = TestTls.socket();
 				TestClient client = server.connect(socket);
-				// It waits for more than a slot line
+				// The client waits for more than a slot line
 				socket.setSoTimeout(200);
 				assertThatExceptionOfType(IOException.class).isThrownBy(socket::startHandshake);
 				client.close();
@@ -521,7 +521,7 @@ class TlsTests {
 			socket.setEnabledProtocols(new String[] { protocol });
 			TestClient client = server.connect(socket);
 			assertThat(client.readSlot()).isZero();
-			// Goes on sending, which must not cost it the answer
+			// The client keeps sending, which must not cost it the answer
 			client.send(new byte[100_000]);
 			assertThat(client.readAll()).hasSize(size);
 			assertThat(types(recorded.toByteArray())).last().isEqualTo(TLS_1_2.equals(protocol) ? CLOSE_NOTIFY : 23);
@@ -569,8 +569,8 @@ class TlsTests {
 	}
 
 	private void verifyClosed(BiConsumer<Closing, CallosumConnection> close, EndReason reason) {
-		// Netty's patience with such a peer, which is 3 s and hard to tell from a busy
-		// machine
+		// Netty's timeout for such a peer. The default of 3 s is hard to distinguish from
+		// a busy machine
 		SslProvider patient = SslProvider.addHandlerConfigurator(TestTls.provider(TestTls.SERVER, ClientAuth.NONE),
 				(handler) -> handler.setCloseNotifyFlushTimeout(1, TimeUnit.MINUTES));
 		try (TestServer server = secure((builder) -> builder.sslProviders((name) -> patient)
@@ -671,8 +671,8 @@ class TlsTests {
 	}
 
 	/**
-	 * Check that the log has no stack trace and so many warnings, those of Netty and
-	 * Reactor Netty included.
+	 * Check that the log contains no stack trace and the given number of warnings,
+	 * including those of Netty and Reactor Netty.
 	 */
 	private static void verifyLog(TestServer server, int warnings) {
 		assertThat(server.logged(Level.INFO)).noneMatch((message) -> message.endsWith("Exception]"));

@@ -17,7 +17,7 @@
 package io.callosum.server;
 
 /**
- * The transports that every promise holds on.
+ * The transports on which every promise holds.
  */
 public enum Transport {
 

@@ -35,7 +35,7 @@ import reactor.netty.tcp.TcpServer;
 
 /**
  * Sits between the server and its sockets: knows which channels are open, and counts what
- * the server takes from them.
+ * the server reads from them.
  */
 public final class WireTap implements CallosumTcpServerCustomizer {
 

@@ -28,7 +28,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 /**
- * Tests that the simulator can be believed.
+ * Tests that the results of the simulator can be trusted.
  *
  * @author The Callosum authors
  */

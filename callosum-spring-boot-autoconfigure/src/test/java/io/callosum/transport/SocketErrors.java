@@ -19,7 +19,7 @@ package io.callosum.transport;
 import java.io.IOException;
 
 /**
- * What a socket channel of NIO throws.
+ * What an NIO socket channel throws.
  *
  * @author The Callosum authors
  */
@@ -29,8 +29,8 @@ public final class SocketErrors {
 	}
 
 	/**
-	 * Return what tells that the peer has reset its connection, as Linux says it in
-	 * German.
+	 * Return the error of a connection that its peer has reset, with the German message
+	 * of Linux.
 	 */
 	public static IOException reset() {
 		IOException error = new IOException("Die Verbindung wurde vom Kommunikationspartner zurückgesetzt");

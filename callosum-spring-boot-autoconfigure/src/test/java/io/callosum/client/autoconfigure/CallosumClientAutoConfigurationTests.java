@@ -63,8 +63,8 @@ class CallosumClientAutoConfigurationTests {
 		.withConfiguration(AutoConfigurations.of(CallosumClientAutoConfiguration.class, SslAutoConfiguration.class));
 
 	/**
-	 * An event loop may still log a failure while the client stops, which the next test
-	 * would find in its output.
+	 * Wait, because an event loop may still log a failure while the client stops, which
+	 * would appear in the output of the next test.
 	 */
 	@AfterEach
 	void awaitTheEndOfTheEventLoops() {
@@ -201,7 +201,7 @@ class CallosumClientAutoConfigurationTests {
 				.hasMessageContainingAll("'mine'", "'ordersCallosumClient'", "'orders'"));
 	}
 
-	// What a client gets
+	// What a client is configured with
 
 	@Test
 	void everyPropertyReachesTheClient() {

@@ -63,7 +63,7 @@ class CallosumClientLifecycleTests {
 	private final ApplicationContextRunner runner = TestApplications.runner();
 
 	/**
-	 * Those of other tests, whose contexts may still be cached.
+	 * The threads of other tests, whose contexts may still be cached.
 	 */
 	private final Set<Thread> threadsBefore = Thread.getAllStackTraces().keySet();
 
@@ -90,7 +90,7 @@ class CallosumClientLifecycleTests {
 		this.runner.run((context) -> {
 			CallosumClient client = context.getBean(CallosumClient.class);
 			TestApplications.awaitFull(client);
-			// As it does in the end of StepVerifier.withVirtualTime()
+			// As at the end of StepVerifier.withVirtualTime()
 			Schedulers.resetFactory();
 			context.stop();
 			context.start();
@@ -109,7 +109,7 @@ class CallosumClientLifecycleTests {
 
 	@Test
 	void aStartNeitherWaitsNorFailsWithoutAServer() throws IOException {
-		// Bound and not listening, so that nobody else can have the port
+		// Bound but not listening, so that no other process can get the port
 		try (Socket refusing = new Socket()) {
 			refusing.bind(new InetSocketAddress("127.0.0.1", 0));
 			this.runner
@@ -234,7 +234,7 @@ class CallosumClientLifecycleTests {
 	}
 
 	/**
-	 * Applications with a client only, and the address of a server that outlives them.
+	 * Run a test with applications that have only a client, whose server outlives them.
 	 */
 	private static void external(Consumer<ApplicationContextRunner> test) {
 		CallosumServer server = CallosumServer.builder()

@@ -44,7 +44,7 @@ import io.callosum.client.autoconfigure.actuate.CallosumClientMetricsAutoConfigu
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for applications that are processed ahead of time.
+ * Tests for clients in applications that are processed ahead of time.
  */
 class ClientAotTests {
 

@@ -25,7 +25,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 
 /**
- * Tests for which package of the client may use what.
+ * Tests for what the packages of the client may depend on.
  */
 @AnalyzeClasses(packages = "io.callosum", importOptions = DoNotIncludeTests.class)
 class ClientArchitectureTests {

@@ -38,8 +38,8 @@ import io.callosum.client.autoconfigure.ClientProperties.Shutdown;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for what an editor knows about the properties of clients. That the reference
- * lists them is tested with those of the server.
+ * Tests for what an editor knows about the properties of clients. Another test checks
+ * that the reference lists them, together with those of the server.
  */
 class ClientConfigurationMetadataTests {
 

@@ -124,8 +124,7 @@ class ClientSslTests {
 				CallosumClient client = context.getBean(CallosumClient.class);
 				TestApplications.awaitFull(client);
 				String connection = client.snapshot().members().get(0).connectionId();
-				// Another authority for both: a client with the old bundle cannot
-				// connect any more
+				// A new authority for both: a client with the old bundle cannot connect
 				X509Bundle authority = TestTls.authority("New");
 				write("authority.crt", authority.getCertificatePEM());
 				write("server", issue("new server", authority, "localhost"));
@@ -143,7 +142,7 @@ class ClientSslTests {
 	}
 
 	private static void awaitUnreachable(CallosumClient client, String failure) {
-		// On a busy machine, the first handshake may not end within the connect timeout
+		// On a busy machine, the first handshake may exceed the connect timeout
 		TestApplications.await(() -> {
 			List<Server> servers = client.snapshot().servers();
 			assertThat(servers).isNotEmpty().allSatisfy((server) -> {
@@ -180,7 +179,7 @@ class ClientSslTests {
 	}
 
 	/**
-	 * In one step, so that nobody reads half of it.
+	 * Write a file in one step, so that nothing reads half of it.
 	 */
 	private void write(String name, String content) {
 		try {

@@ -46,7 +46,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatException;
 
 /**
- * Tests for what an application prints whose clients cannot be created.
+ * Tests for what an application prints if its clients cannot be created.
  *
  * @author The Callosum authors
  */

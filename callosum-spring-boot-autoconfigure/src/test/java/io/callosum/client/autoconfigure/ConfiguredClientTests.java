@@ -44,7 +44,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 class ConfiguredClientTests {
 
 	/**
-	 * Every key but those of the address, with a value that is not the default.
+	 * Every key except those of the address, with a value that is not the default.
 	 */
 	private static final Map<String, String> VALUES = values("service-port=1", "discovery-interval=2s",
 			"dns.min-ttl=3s", "dns.max-ttl=4s", "pool-size=5", "fill-concurrency=6", "roving-interval=7s",
@@ -102,7 +102,7 @@ class ConfiguredClientTests {
 	@Test
 	void aNamedClientOverridesEveryPropertyThatItSets() {
 		VALUES.forEach((key, value) -> set("callosum.client.service.orders." + key, value));
-		// The default client has the defaults, and inherits nothing back
+		// The default client has the defaults, and inherits nothing from named clients
 		set("callosum.client.servers", "default");
 		set("callosum.client.service.orders.servers", "orders");
 		set("callosum.client.service.stock.servers", "stock");

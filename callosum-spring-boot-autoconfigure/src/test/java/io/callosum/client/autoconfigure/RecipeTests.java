@@ -37,12 +37,12 @@ import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.BDDMockito.given;
 
 /**
- * How an application tests what it does with a client.
+ * Shows how an application tests its use of a client.
  */
 class RecipeTests {
 
 	/**
-	 * With the server of the same application, on whichever port is free.
+	 * With the server of the same application, on a free port.
 	 */
 	@Nested
 	@DirtiesContext

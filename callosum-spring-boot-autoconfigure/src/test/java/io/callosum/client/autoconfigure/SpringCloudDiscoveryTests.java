@@ -50,7 +50,7 @@ import io.callosum.server.CallosumServer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for servers that Spring Cloud finds.
+ * Tests for clients whose servers are discovered by Spring Cloud.
  */
 class SpringCloudDiscoveryTests {
 

@@ -36,7 +36,7 @@ import io.callosum.server.autoconfigure.CallosumServerAutoConfiguration;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Applications with a server that echoes on an ephemeral port, and a client of it.
+ * Applications with an echo server on an ephemeral port, and a client of that server.
  */
 public final class TestApplications {
 
@@ -75,7 +75,7 @@ public final class TestApplications {
 	}
 
 	/**
-	 * Wait until the pool is full, and each connection is ready and nobody has leased it.
+	 * Wait until the pool is full, and each connection is ready and not leased.
 	 */
 	public static void awaitFull(CallosumClient client) {
 		await(() -> {

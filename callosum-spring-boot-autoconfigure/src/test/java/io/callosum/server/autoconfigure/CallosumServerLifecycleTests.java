@@ -313,8 +313,8 @@ class CallosumServerLifecycleTests {
 			assertThat(recorder.stopped).hasSize(1);
 			over.set(true);
 			clients.shutdown();
-			// Linux itself leaves a client or two without a word whose handshake ends
-			// just as the listening socket closes
+			// Linux itself silently abandons a client or two whose handshake ends just as
+			// the listening socket closes
 			Awaitility.await().atMost(TIMEOUT).until(() -> connected.size() <= 2);
 			Awaitility.await().atMost(TIMEOUT).until(() -> {
 				connected.forEach(TestClient::close);
@@ -441,8 +441,8 @@ class CallosumServerLifecycleTests {
 	}
 
 	/**
-	 * Wait until the executor has nothing to do: what it has taken before, it keeps while
-	 * it is paused.
+	 * Wait until the executor is idle, because while it is paused it holds back the tasks
+	 * that it has already accepted.
 	 */
 	private static void awaitEvents(Recorder recorder, int count) {
 		Awaitility.await().atMost(TIMEOUT).untilAsserted(() -> assertThat(recorder.threads).hasSize(count));
@@ -486,7 +486,8 @@ class CallosumServerLifecycleTests {
 	}
 
 	/**
-	 * Return a runner whose port nobody else gets when the server does not listen on it.
+	 * Return a runner with a port that nobody else is assigned while the server does not
+	 * listen on it.
 	 */
 	private ApplicationContextRunner onPortOfItsOwn(boolean nativeTransport) {
 		return this.runner.withPropertyValues("callosum.server.native-transport=" + nativeTransport,

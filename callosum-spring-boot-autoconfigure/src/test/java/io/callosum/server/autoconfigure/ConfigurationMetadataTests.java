@@ -37,7 +37,7 @@ import org.springframework.boot.context.properties.source.MapConfigurationProper
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Tests for what an editor is told about the properties.
+ * Tests for the metadata of the properties, which editors use.
  *
  * @author The Callosum authors
  */

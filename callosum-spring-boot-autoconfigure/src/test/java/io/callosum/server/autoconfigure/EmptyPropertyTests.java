@@ -38,8 +38,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /**
- * Tests that no property of the server or of a client may be set and empty, which binding
- * takes for not set where it can.
+ * Tests that no property of the server or of a client may be set to an empty value, which
+ * binding treats as not set where it can.
  *
  * @author The Callosum authors
  */
@@ -65,7 +65,8 @@ class EmptyPropertyTests {
 		String location = CallosumServerProperties.class.getClassLoader().getResource(classFile).toString();
 		String metadata = location.replace(classFile, "META-INF/spring-configuration-metadata.json");
 		List<String> names = JsonPath.read(URI.create(metadata).toURL().openStream(), "$.properties[*].name");
-		// Read one by one: see StartFailureTests and ConfiguredClientTests
+		// Except for those that are read individually: see StartFailureTests and
+		// ConfiguredClientTests
 		List<String> keys = names.stream()
 			.filter((name) -> name.startsWith("callosum."))
 			.filter((name) -> !name.equals(SERVER + ".enabled") && !name.equals(CLIENT + ".enabled"))

@@ -46,7 +46,7 @@ import static org.assertj.core.api.Assertions.assertThat;
  *
  * @author The Callosum authors
  */
-@DirtiesContext // its server would run beside the tests of other classes
+@DirtiesContext // otherwise its server would run beside the tests of other classes
 @SpringBootTest(properties = { "callosum.server.host=127.0.0.1", "callosum.server.port=0" })
 class LocalCallosumServerPortTests {
 

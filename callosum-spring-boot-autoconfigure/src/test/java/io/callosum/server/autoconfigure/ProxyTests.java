@@ -160,17 +160,16 @@ class ProxyTests {
 	}
 
 	/**
-	 * As {@code @MockitoSpyBean} does it.
+	 * Works like {@code @MockitoSpyBean}.
 	 */
 	static class Spies implements BeanPostProcessor {
 
 		@Override
 		public Object postProcessAfterInitialization(Object bean, String beanName) {
 			if (bean instanceof SlotAllocator) {
-				// Not a spy, which changes the class for all tests of this JVM, and
-				// others
-				// measure what it allocates. Not of another mock maker: Mockito's
-				// assertions allow no two in a JVM
+				// Not a spy, because it changes the class for all tests of this JVM, and
+				// others measure what it allocates. Not another mock maker either,
+				// because Mockito's assertions do not allow two in one JVM
 				return Mockito.mock(SlotAllocator.class, AdditionalAnswers.delegatesTo(bean));
 			}
 			return (bean instanceof CallosumServer) ? Mockito.spy(bean) : bean;

@@ -60,7 +60,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatException;
 
 /**
- * Tests for listeners that decide about slots where listeners are not called as usual.
+ * Tests for listeners that decide about slots in applications that do not call listeners
+ * as usual.
  *
  * @author The Callosum authors
  */

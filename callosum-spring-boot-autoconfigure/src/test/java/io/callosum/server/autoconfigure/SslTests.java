@@ -93,7 +93,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for TLS by SSL bundles.
+ * Tests for TLS with SSL bundles.
  *
  * @author The Callosum authors
  */
@@ -493,7 +493,7 @@ class SslTests {
 			write("main.crt", "garbage");
 			awaitUntil(() -> assertThat(output.getAll().lines().filter((line) -> line.contains("ERROR"))).hasSize(2));
 			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
-			// The context goes on with it too
+			// A restarted context continues to use it too
 			context.stop();
 			context.start();
 			assertThat(certificate(context, null, null)).isEqualTo("CN=main");
@@ -620,8 +620,8 @@ class SslTests {
 		try {
 			Path file = Files.createTempFile(this.directory, name, null);
 			Files.writeString(file, content);
-			// Not by REPLACE_EXISTING, which deletes first: a look just then finds no
-			// file
+			// Not with REPLACE_EXISTING, which deletes the file first, so that it may be
+			// missing when checked
 			Files.move(file, this.directory.resolve(name), StandardCopyOption.ATOMIC_MOVE);
 		}
 		catch (IOException ex) {
@@ -645,7 +645,8 @@ class SslTests {
 	}
 
 	/**
-	 * Has one key, which it neither lists nor shows to clients that ask for some server.
+	 * Has one key, which it does not list, and does not offer to clients that request
+	 * certain server names.
 	 */
 	private static final class SingleKeyManager extends X509ExtendedKeyManager {
 

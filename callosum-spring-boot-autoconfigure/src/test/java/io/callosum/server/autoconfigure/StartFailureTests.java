@@ -56,7 +56,7 @@ import static org.mockito.BDDMockito.given;
 import static org.mockito.Mockito.mock;
 
 /**
- * Tests for what an application prints that cannot start its server.
+ * Tests for what an application prints if it cannot start its server.
  *
  * @author The Callosum authors
  */
@@ -242,7 +242,7 @@ class StartFailureTests {
 			WRITETIMEOUT          | write-timeout
 			""")
 	void aVariableThatIsSetAndEmptyIsNamedWithItsKey(String variable, String key, CapturedOutput output) {
-		// As compose files write it, over a configuration file that closes what is open
+		// As in a compose file, overriding a configuration file that restricts access
 		assertFailsWithVariables(Map.of("CALLOSUM_SERVER_" + variable, ""),
 				"--spring.config.location=classpath:closed.properties");
 		assertAnalysis(output, "callosum.server." + key);

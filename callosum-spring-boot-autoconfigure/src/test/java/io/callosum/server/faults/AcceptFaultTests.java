@@ -62,7 +62,7 @@ class AcceptFaultTests {
 	void aPeerThatLeavesAtOnceCostsNoSlotAndNoLineInTheLog(Link link, Departure departure) {
 		int clients = Faults.storm(link) / 4;
 		// Not all at once: a connection that is reset while it waits for a place in the
-		// backlog was never there
+		// backlog was never established
 		int rounds = (link.isSecure() || departure != Departure.RST) ? 1 : Math.max(1, 20_000 / clients);
 		try (TestServer server = TestServer.create(link).start()) {
 			for (int round = 0; round < rounds; round++) {
@@ -76,7 +76,7 @@ class AcceptFaultTests {
 			}
 			server.verifyNothingLeft();
 			if (link.isSecure() && NOISY.contains(departure)) {
-				// Bytes that are no handshake are an error
+				// Bytes that are not a handshake are an error
 				assertThat(server.events().of(ServerErrorEvent.class)).extracting(ServerErrorEvent::getError)
 					.allSatisfy((error) -> assertThat(error).isInstanceOf(SSLException.class));
 				assertThat(server.warnings()).hasSizeLessThanOrEqualTo(1);
@@ -218,8 +218,8 @@ class AcceptFaultTests {
 	}
 
 	/**
-	 * Whose event loop of two is held: if the port was on one of them, that would be one
-	 * of these.
+	 * Which of two event loops is held, by a slot on it. If the port was on one of the
+	 * loops, one of these would hold it.
 	 */
 	enum Held {
 
@@ -228,7 +228,7 @@ class AcceptFaultTests {
 	}
 
 	/**
-	 * Where a customizer has code of its own run for each connection.
+	 * Where a customizer runs its own code for each connection.
 	 */
 	enum Stage {
 

@@ -40,8 +40,7 @@ import io.callosum.server.Transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults of an application that runs in a process of its own, and the clients that it
- * has.
+ * Faults of an application that runs in a process of its own, and its clients.
  */
 abstract class ApplicationFaults {
 
@@ -89,7 +88,7 @@ abstract class ApplicationFaults {
 	}
 
 	/**
-	 * Connect so many, and read their slots.
+	 * Connect the given number of clients, and read their slots.
 	 */
 	List<TestClient> connect(Behavior behavior, int count) {
 		List<TestClient> clients = IntStream.range(0, count).mapToObj((i) -> connect(behavior)).toList();
@@ -118,7 +117,7 @@ abstract class ApplicationFaults {
 	}
 
 	/**
-	 * Let so many clients connect, and wait for nothing.
+	 * Connect the given number of clients, and wait for nothing.
 	 */
 	void connect(Selector selector, int count) throws IOException {
 		InetSocketAddress address = this.application.address();
@@ -133,7 +132,7 @@ abstract class ApplicationFaults {
 	}
 
 	/**
-	 * Read the slot lines of so many clients at least.
+	 * Read the slot lines of at least the given number of clients.
 	 */
 	static List<Integer> readSlots(Selector selector, int count) throws IOException {
 		List<Integer> slots = new ArrayList<>();

@@ -47,8 +47,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 final class ApplicationProcess implements AutoCloseable {
 
 	/**
-	 * What is 0 when no connection is open, see {@link #state()}: what is held for one,
-	 * and what was begun or counted for one and not ended.
+	 * The keys of {@link #state()} that are 0 when no connection is open: what is held
+	 * for connections, and what was begun or counted for them but not ended.
 	 */
 	static final List<String> NOTHING = List.of("slots", "connections", "leases", "channels", "sslHandlers", "sockets",
 			"open", "unfreed", "active", "unaccounted", "errors");
@@ -76,7 +76,7 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Return the port, when the server has one.
+	 * Return the port, once the server has one.
 	 */
 	int port() {
 		return Integer.parseInt(awaitLine(0, "PORT ([0-9]+)").group(1));
@@ -98,8 +98,8 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Return the warnings and errors in the log, but for the one that a busy machine
-	 * earns.
+	 * Return the warnings and errors in the log, except for the one that a busy machine
+	 * causes.
 	 */
 	List<String> warnings() {
 		return output().lines()
@@ -112,7 +112,7 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Give a command, and wait for its answer.
+	 * Send a command, and wait for its answer.
 	 */
 	Map<String, Long> command(String command) {
 		try {
@@ -141,8 +141,8 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until the process holds nothing of any connection, and has told of the end of
-	 * each.
+	 * Wait until the process holds nothing for any connection, and has reported the end
+	 * of each.
 	 */
 	void awaitNothingLeft() {
 		await("nothing left", () -> {
@@ -152,7 +152,7 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Return how long the process has been running on any processor.
+	 * Return the processor time that the process has used.
 	 */
 	Duration processorTime() {
 		return this.process.info().totalCpuDuration().orElseThrow();
@@ -191,7 +191,7 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	/**
-	 * Wait for the end.
+	 * Wait until the process ends.
 	 * @return the exit value
 	 */
 	int awaitEnd() {
@@ -216,10 +216,10 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	private Matcher awaitLine(long offset, String regex) {
-		// The process may have written but a part of the last line
+		// The process may have written only a part of the last line
 		Pattern pattern = Pattern.compile("^" + regex + "\n", Pattern.MULTILINE);
 		return Awaitility.await(regex).atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).until(() -> {
-			// Asked before the output is read
+			// Checked before the output is read
 			boolean alive = this.process.isAlive();
 			String output = outputFrom(offset);
 			Matcher matcher = pattern.matcher(output);
@@ -242,7 +242,7 @@ final class ApplicationProcess implements AutoCloseable {
 
 		private final List<String> prefix = new ArrayList<>();
 
-		// Starts fast
+		// For a fast start
 		private final List<String> options = new ArrayList<>(List.of("-Xmx256m", "-Dio.netty.maxDirectMemory=214748364",
 				"-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dio.netty.leakDetection.level=paranoid",
 				"-Dlogging.pattern.console=%d{HH:mm:ss.SSS} %5p %m%n"));

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * What peers do that have many addresses.
+ * Attacks by peers that have many addresses.
  */
 @ParameterizedClass
 @EnumSource

@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * What peers do that send bytes which nobody asks for, or very small ones.
+ * Attacks by peers that send bytes that nobody requests, or very small messages.
  */
 @ParameterizedClass
 @EnumSource
@@ -40,7 +40,7 @@ class AttackByBytesIntegrationTests extends AttackFaults {
 
 	@Test
 	void peersThatSendWhatNobodyAsksForMuteNobody() {
-		// With what is unread beyond the read-ahead, only the idle timeout notices that
+		// With unread bytes beyond the read-ahead, only the idle timeout notices that
 		// they have left
 		start(launcher().server("idle-timeout=1500ms", "completion-timeout=1s").arguments("--test.handler=true"));
 		attack("bytes that are never read", () -> {

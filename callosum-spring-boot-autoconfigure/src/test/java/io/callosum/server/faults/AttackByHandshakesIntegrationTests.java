@@ -36,7 +36,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 /**
- * What peers do that begin TLS and do not go on.
+ * Attacks by peers that begin a TLS handshake and do not continue.
  */
 @ParameterizedClass
 @EnumSource
@@ -63,7 +63,7 @@ class AttackByHandshakesIntegrationTests extends AttackFaults {
 		ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
 		try (TestClient dribbling = new TestClient(this.server, TestTls.socket(null, "TLSv1.3"))) {
 			dribbling.readSlot();
-			// Ends with the first byte that cannot be sent any more
+			// Ends with the first byte that can no longer be sent
 			executor.scheduleWithFixedDelay(() -> dribbling.send("x"), 0, 100, TimeUnit.MILLISECONDS);
 			lastAttack("first messages that do not end, and single bytes", unfinished);
 		}
@@ -85,7 +85,8 @@ class AttackByHandshakesIntegrationTests extends AttackFaults {
 	}
 
 	/**
-	 * Return a part of a TLS record that is a part of the first message of a client.
+	 * Return a part of a TLS record that contains a part of the first message of a
+	 * client.
 	 */
 	private static byte[] unfinishedClientHello(int announced, int sent) {
 		byte[] bytes = new byte[sent];

@@ -29,17 +29,17 @@ import java.util.function.Supplier;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * What hostile peers do to an application that has 256 MB of heap and of direct memory,
- * and the defaults of the server: an honest client beside them is always served, the web
- * server in the same process answers, it ends when it is told to, and nothing is left of
- * them.
+ * Attacks by hostile peers on an application with 256 MB each of heap and direct memory
+ * and with the default settings of the server: an honest client beside them is always
+ * served, the web server in the same process answers, the process ends when told to, and
+ * nothing is left of the attack.
  */
 abstract class AttackFaults extends ApplicationFaults {
 
 	/**
-	 * Whether this machine does nothing else, and has to keep the promises: a slot within
+	 * Whether this machine is otherwise idle, and has to keep the promises: a slot within
 	 * a second, or two with TLS, the end of the process within five, and all memory free
-	 * again within ten. One that is busy may take longer.
+	 * again within ten. A busy machine may take longer.
 	 */
 	private static final boolean QUIET = Boolean.getBoolean("callosum.tests.quiet-machine");
 
@@ -68,7 +68,7 @@ abstract class AttackFaults extends ApplicationFaults {
 	private Map<String, Long> before;
 
 	void start(ApplicationProcess.Launcher launcher) {
-		// To look for leaks would take most of the time
+		// Leak detection would take most of the time
 		this.launcher = launcher.options("-Dio.netty.leakDetection.level=simple", "-Dio.netty.maxDirectMemory=-1")
 			.server("slot-timeout=4s")
 			.arguments("--test.web-server=true");
@@ -87,8 +87,8 @@ abstract class AttackFaults extends ApplicationFaults {
 	}
 
 	/**
-	 * Attack the server, and wait until nothing is left of that. On a quiet machine, do
-	 * it once more to end the process meanwhile.
+	 * Attack the server, and wait until nothing is left of the attack. On a quiet
+	 * machine, attack it once more, and end the process meanwhile.
 	 */
 	void attack(String name, Supplier<Peers> attack) {
 		beside(name, attack).close();
@@ -133,7 +133,7 @@ abstract class AttackFaults extends ApplicationFaults {
 	}
 
 	/**
-	 * Let an attack begin beside an honest client, which is served before, meanwhile and
+	 * Start an attack beside an honest client, which must be served before, during and
 	 * after.
 	 */
 	private Peers beside(String name, Supplier<Peers> attack) {

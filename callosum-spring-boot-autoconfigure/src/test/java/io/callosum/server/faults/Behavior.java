@@ -26,7 +26,7 @@ import java.net.UnknownHostException;
 
 /**
  * What the {@link StandaloneApplication} does to a connection. The client chooses it by
- * the address that it comes from: nothing else is known when a slot is asked for.
+ * its address, because nothing else is known when a slot is requested.
  */
 enum Behavior {
 
@@ -35,7 +35,7 @@ enum Behavior {
 	 */
 	NONE,
 
-	// What becomes of the bytes
+	// What happens to the bytes
 	ECHO, LINES, FLOOD, TICK, STALL, COMPLETE, FAIL, CLOSE,
 
 	// How the request for a slot is answered
@@ -47,8 +47,8 @@ enum Behavior {
 	CONNECTION_OUT_OF_MEMORY, FREE_ERROR, FREE_STACK_OVERFLOW;
 
 	/**
-	 * Return the address to come from, which is in the same network of 32 addresses as
-	 * the server's.
+	 * Return the client address for this behavior, which is in the same network of 32
+	 * addresses as that of the server.
 	 */
 	InetAddress address(InetAddress server) {
 		byte[] bytes = server.getAddress();

@@ -47,7 +47,7 @@ import io.callosum.server.Transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults of those who read and write the bytes, or do not.
+ * Faults of code that reads and writes the bytes, or fails to.
  */
 class BytesFaultTests {
 
@@ -180,7 +180,7 @@ class BytesFaultTests {
 		},
 
 		/**
-		 * That is, more than all buffers on the way hold.
+		 * More than all buffers in between can hold.
 		 */
 		ENDLESS {
 			@Override
@@ -235,7 +235,7 @@ class BytesFaultTests {
 	}
 
 	/**
-	 * Subscribes, and never asks for anything.
+	 * Subscribes, but never requests anything.
 	 */
 	private static final class Silent extends BaseSubscriber<Object> {
 

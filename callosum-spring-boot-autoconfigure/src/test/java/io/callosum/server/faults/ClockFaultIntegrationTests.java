@@ -44,12 +44,12 @@ import io.callosum.server.TestClient;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * An application that stands still for a while, or whose clock jumps: no peer is taken
- * for late that is not.
+ * An application that is frozen for a while, or whose clock jumps: no peer is considered
+ * late that is not.
  */
 @ParameterizedClass
 @EnumSource
-// They wait for timeouts most of the time
+// These tests spend most of their time waiting for timeouts
 @Execution(ExecutionMode.CONCURRENT)
 class ClockFaultIntegrationTests extends ApplicationFaults {
 
@@ -107,7 +107,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 	}
 
 	/**
-	 * Connect until there is a slot: where clients have to wait for more than they may,
+	 * Connect until there is a slot: if more clients are waiting than the backlog allows,
 	 * the system lets some believe that they are connected.
 	 */
 	private int slotOfNewcomer() {
@@ -128,13 +128,13 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		this.application = launcher()
 			.prefix("faketime", "-m", "--exclude-monotonic", "-f", "+0", "env", "-u", "FAKETIME",
 					"FAKETIME_TIMESTAMP_FILE=" + clock, "FAKETIME_CACHE_DURATION=1",
-					// With its fix for other systems, waits end at once
+					// With the fix for other systems, waits end at once
 					"FAKETIME_FORCE_MONOTONIC_FIX=0")
 			.server("idle-timeout=8s", "slot-timeout=3s")
 			.start();
 		List<TestClient> talkers = connect(Behavior.ECHO, 20);
 		ScheduledExecutorService executor = Executors.newScheduledThreadPool(3);
-		// Some have spoken just before the jump, others are about to
+		// Some have sent just before the jump, others are about to
 		for (int i = 0; i < talkers.size(); i++) {
 			TestClient talker = talkers.get(i);
 			executor.scheduleAtFixedRate(() -> talker.send("x"), i * 25, 500, TimeUnit.MILLISECONDS);
@@ -164,7 +164,7 @@ class ClockFaultIntegrationTests extends ApplicationFaults {
 		executor.shutdownNow();
 		assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
 		for (TestClient talker : talkers) {
-			// The echo of what it has said, then of this
+			// Reads the echo of what was sent before, then of this
 			talker.send("!");
 			int read;
 			while ((read = talker.read()) == 'x') {

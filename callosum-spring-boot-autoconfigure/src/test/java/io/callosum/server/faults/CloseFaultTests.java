@@ -69,7 +69,7 @@ class CloseFaultTests {
 	void aSlotIsBackWithinASecond(Link link, ListenerThreads threads) {
 		try (TestServer server = TestServer.create(link, threads::applyTo).start()) {
 			for (Departure departure : Departure.values()) {
-				// The best of some, for the machine may do something else
+				// The best of several, because the machine may be busy
 				long best = IntStream.range(0, 5)
 					.mapToLong((i) -> nanosUntilSlotIsBack(server, departure))
 					.min()
@@ -109,7 +109,7 @@ class CloseFaultTests {
 			over.set(true);
 			watching.join();
 			server.verifyNothingLeft();
-			// Four at a time, and those that the server has not let go yet
+			// Four at a time, and those that the server has not released yet
 			assertThat(highest).hasValueLessThan(100);
 			Faults.verifyNoError(server);
 		}

@@ -23,7 +23,7 @@ import java.nio.charset.StandardCharsets;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Runs commands of the system.
+ * Runs system commands.
  */
 final class Commands {
 

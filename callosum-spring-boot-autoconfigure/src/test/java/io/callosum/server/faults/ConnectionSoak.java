@@ -53,10 +53,10 @@ import io.callosum.server.Transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Connections for a long time, of which most end badly on one side or on both: whatever a
- * server holds, it holds no more of it at the end. Not one of the tests of a build:
- * {@code mvn -Psoak verify}, with {@code -Dsoak.duration} (ISO 8601), {@code -Dsoak.rate}
- * (connections a second) and {@code -Dsoak.seed}.
+ * Connects for a long time, with most connections ending badly on one or both sides:
+ * whatever a server holds, it must not hold more of it at the end. Not part of the build:
+ * run {@code mvn -Psoak verify}, with {@code -Dsoak.duration} (ISO 8601),
+ * {@code -Dsoak.rate} (connections per second) and {@code -Dsoak.seed}.
  */
 class ConnectionSoak {
 
@@ -69,8 +69,8 @@ class ConnectionSoak {
 	private static final int SAMPLES = 30;
 
 	/**
-	 * The errors that a server may report: what the {@link Behavior behaviors} let
-	 * happen, and what clients do to a handshake.
+	 * The errors that a server may report: those that the {@link Behavior behaviors}
+	 * cause, and those that clients cause in a handshake.
 	 */
 	private static final Set<String> ERRORS = Set.of("ERROR IllegalStateException", "ERROR OutOfMemoryError",
 			"ERROR StackOverflowError", "ERROR TimeoutException", "ERROR NotSslRecordException",
@@ -84,15 +84,15 @@ class ConnectionSoak {
 
 	/**
 	 * How much more there may be at the end than after the warm-up, when no connection is
-	 * open. With a pool, direct memory is what it has reserved, in steps of some
+	 * open. With a pool, direct memory is what the pool has reserved, in steps of a few
 	 * megabytes.
 	 */
 	private static final Map<String, Long> AT_REST = Map.of("descriptors", 1L, "threads", 1L, "meters", 0L, "heap",
 			1_000_000L, "buffers", 0L, "direct", 8_000_000L, "netty", 8_000_000L);
 
 	/**
-	 * How much the median of the samples' last third may exceed that of their first
-	 * third, on top of a tenth.
+	 * How much the median of the last third of the samples may exceed that of the first
+	 * third, in addition to a tenth.
 	 */
 	private static final Map<String, Long> UNDER_LOAD = Map.of("sockets", 15L, "descriptors", 15L, "threads", 2L,
 			"meters", 0L, "slots", 15L, "leases", 15L, "heap", 1_000_000L, "buffers", 4_000_000L);
@@ -118,7 +118,7 @@ class ConnectionSoak {
 	void end() {
 		this.timer.shutdownNow();
 		this.clients.shutdownNow();
-		// All of them, whatever one has to say
+		// Close all of them, even if one fails
 		SoftAssertions.assertSoftly((softly) -> this.subjects
 			.forEach((subject) -> softly.assertThatCode(subject.application::close).doesNotThrowAnyException()));
 	}
@@ -130,7 +130,7 @@ class ConnectionSoak {
 			this.subjects.add(new Subject(transport, false));
 			this.subjects.add(new Subject(transport, true));
 		}
-		// Until all classes are loaded, and all pools have their size
+		// Until all classes are loaded, and all pools have reached their size
 		long count = run(DURATION.dividedBy(6), 0);
 		this.subjects.forEach((subject) -> subject.before = subject.rest());
 		count += run(DURATION.dividedBy(6).multipliedBy(5), SAMPLES);
@@ -150,7 +150,7 @@ class ConnectionSoak {
 	}
 
 	/**
-	 * Let clients come for a while, and wait until they have left.
+	 * Let clients connect for a while, and wait until they have left.
 	 * @return how many
 	 */
 	private long run(Duration duration, int samples) throws InterruptedException {
@@ -178,7 +178,7 @@ class ConnectionSoak {
 	}
 
 	/**
-	 * Let a client come, as it is drawn here, or sometimes as many as are refused.
+	 * Let a random client connect, or sometimes so many that some are refused.
 	 * @return how many
 	 */
 	private int come() {
@@ -192,13 +192,13 @@ class ConnectionSoak {
 			this.clients.execute(attempt(() -> {
 				try (Socket socket = behavior.connect(subject.address)) {
 					this.connected.incrementAndGet();
-					// Also where the server has no reason to close
+					// Even if the server has no reason to close
 					Future<?> limit = this.timer.schedule(() -> close(socket), 10, TimeUnit.SECONDS);
 					conduct.act.carryOut(new Visit(behavior, socket, subject.client(socket), new Random(seed)));
 					limit.cancel(false);
 				}
 				catch (IOException | UncheckedIOException ex) {
-					// So most of them end
+					// Most of them end like this
 				}
 				finally {
 					this.open.decrementAndGet();
@@ -281,7 +281,7 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Connect a client that stays, and talks for ever.
+		 * Connect a client that stays, and talks forever.
 		 */
 		private void hold() {
 			try {
@@ -319,7 +319,7 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Check that slots are given from 0 on, more than are usually in use.
+		 * Check that slots are assigned from 0 on, for more clients than usual.
 		 */
 		private void verifyLowestSlots() {
 			List<TestClient> clients = new ArrayList<>();
@@ -367,7 +367,7 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Return how often the application was told of what.
+		 * Return how often the application received each event.
 		 */
 		private Map<String, Integer> events() {
 			Map<String, Integer> events = new TreeMap<>();
@@ -380,7 +380,7 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Return how many slots were given a minute, in each tenth of the time.
+		 * Return how many slots were assigned per minute, in each tenth of the time.
 		 */
 		private List<Long> rates() {
 			int last = this.samples.size() - 1;
@@ -397,7 +397,7 @@ class ConnectionSoak {
 		private void verify(SoftAssertions softly) {
 			softly.assertThat(rates())
 				.as(this.name + ": slots a minute, in each tenth of the time")
-				// In the seconds of a short soak, chance halves it now and then
+				// In a soak of a few seconds, chance halves it now and then
 				.allMatch((rate) -> rate > rate(0, this.samples.size() - 1) / 4);
 			softly.assertThat(events().keySet())
 				.as(this.name + ": errors")
@@ -429,7 +429,7 @@ class ConnectionSoak {
 	}
 
 	/**
-	 * What a client does before it leaves, in good order if it has not done otherwise.
+	 * What a client does before it leaves, gracefully unless it has done otherwise.
 	 */
 	private enum Conduct {
 
@@ -500,8 +500,8 @@ class ConnectionSoak {
 	}
 
 	/**
-	 * A connection of a client that misbehaves. What is sent and read by the client goes
-	 * through TLS, where there is any, and what goes through the socket does not.
+	 * A connection of a client that misbehaves. What the client sends and reads goes
+	 * through TLS, if there is any, and what goes through the socket does not.
 	 */
 	private record Visit(Behavior behavior, Socket socket, TestClient client, Random random) {
 
@@ -522,8 +522,8 @@ class ConnectionSoak {
 		}
 
 		/**
-		 * Read until the end, or for 5 s, with a pause for each piece: a peer that takes
-		 * all at once may have an event loop for itself.
+		 * Read until the end, or for 5 s, with a pause after each piece: a peer that
+		 * reads everything at once may keep an event loop to itself.
 		 */
 		private void readToEnd(long pauseMillis) throws IOException {
 			this.socket.setSoTimeout(5000);

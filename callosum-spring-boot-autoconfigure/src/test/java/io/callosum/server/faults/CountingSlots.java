@@ -26,8 +26,8 @@ import io.callosum.server.SlotAllocator;
 import io.callosum.server.SlotRequest;
 
 /**
- * The slots of an application that lets its server ask for most of them, and assigns some
- * by itself. Counts what is given and comes back, and what is told of that.
+ * The slots of an application that lets its server allocate most of them, and assigns
+ * some itself. Counts the slots that are taken and returned, and the events about them.
  */
 final class CountingSlots implements SlotAllocator {
 
@@ -36,12 +36,12 @@ final class CountingSlots implements SlotAllocator {
 	private final Set<Integer> inUse = ConcurrentHashMap.newKeySet();
 
 	/**
-	 * Those that the application has assigned, by the connection.
+	 * The slots that the application has assigned, by connection.
 	 */
 	private final Map<String, Integer> assigned = new ConcurrentHashMap<>();
 
 	/**
-	 * The connections that have been told of, and whose slot is not free.
+	 * The connections that were reported, and whose slot is not free.
 	 */
 	private final Set<String> open = ConcurrentHashMap.newKeySet();
 
@@ -56,7 +56,7 @@ final class CountingSlots implements SlotAllocator {
 
 	@Override
 	public void release(int slot) {
-		// Before the delegate may give it away again
+		// Before the delegate may allocate it again
 		if (!this.inUse.remove(slot)) {
 			this.errors.incrementAndGet();
 		}
@@ -64,7 +64,7 @@ final class CountingSlots implements SlotAllocator {
 	}
 
 	/**
-	 * Take a slot to assign it, which {@link #free} gives back.
+	 * Take a slot in order to assign it. {@link #free} returns it.
 	 */
 	int assign(SlotRequest request) {
 		int slot = take(request);
@@ -96,15 +96,15 @@ final class CountingSlots implements SlotAllocator {
 	}
 
 	/**
-	 * Return how many more slots were given than were told to be free.
+	 * Return how many more slots were taken than were reported as free.
 	 */
 	int unfreed() {
 		return this.unfreed.get();
 	}
 
 	/**
-	 * Return how often a slot was given twice or came back twice, or a connection was
-	 * told of twice.
+	 * Return how often a slot was taken or returned twice, or a connection was reported
+	 * twice.
 	 */
 	int errors() {
 		return this.errors.get();

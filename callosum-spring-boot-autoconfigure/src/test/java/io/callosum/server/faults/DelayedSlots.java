@@ -30,8 +30,8 @@ import io.callosum.server.TestServer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * An application that keeps its slots in two listeners, and answers each request within 3
- * ms.
+ * An application that manages its slots in two listeners, and answers each request within
+ * 3 ms.
  */
 final class DelayedSlots {
 

@@ -23,8 +23,8 @@ import java.util.function.Consumer;
 import io.callosum.server.TestClient;
 
 /**
- * Ways of a peer to leave. With TLS, {@code FIN} and {@code HALF_CLOSE} say goodbye
- * before and the others do not.
+ * How a peer leaves. With TLS, {@code FIN} and {@code HALF_CLOSE} close TLS first, and
+ * the others do not.
  */
 enum Departure {
 

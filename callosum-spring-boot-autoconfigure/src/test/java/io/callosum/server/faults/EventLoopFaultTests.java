@@ -69,7 +69,7 @@ class EventLoopFaultTests {
 	private final List<TestClient> clients = new ArrayList<>();
 
 	/**
-	 * How many messages the owners have got.
+	 * How many messages the owners have received.
 	 */
 	private final AtomicInteger received = new AtomicInteger();
 
@@ -91,14 +91,14 @@ class EventLoopFaultTests {
 			assertThat(connect().readSlot()).isEqualTo(i);
 		}
 		List<TestClient> holders = List.copyOf(this.clients);
-		// Is given to an event loop that ends
+		// Is assigned to an event loop that ends
 		this.clients.add(this.server.connectRaw());
 		this.loops.disposeLater(Duration.ZERO, Duration.ofSeconds(5)).block(Duration.ofSeconds(10));
 		this.server.server().stop();
 		assertThat(this.server.server().isRunning()).isFalse();
 		assertThat(events().of(SlotFreeEvent.class)).hasSizeBetween(5, 6);
 		assertThat(events().all()).last().isInstanceOf(ServerStoppedEvent.class);
-		// Linux may leave the last one without a word if the server never had it
+		// Linux may silently abandon the last one if the server never had it
 		assertAllEnd((events().of(SlotFreeEvent.class).size() == 6) ? this.clients : holders);
 	}
 
@@ -171,7 +171,7 @@ class EventLoopFaultTests {
 
 			@Override
 			protected void hookOnSubscribe(Subscription subscription) {
-				// Asks later
+				// Requests later
 				subscribed.complete(null);
 			}
 
@@ -195,7 +195,7 @@ class EventLoopFaultTests {
 
 	@FaultTest
 	void aPortThatAnEventLoopLeavesOpenWhenItEndsIsClosedByAStop(Transport transport) throws Exception {
-		// Accepts and serves
+		// A single event loop that accepts and serves
 		this.loops = LoopResources.create("test", 1, true);
 		int port = FreePort.find();
 		start(Link.plain(transport), (builder) -> builder.port(port));
@@ -222,8 +222,8 @@ class EventLoopFaultTests {
 	}
 
 	/**
-	 * Let the event loop end without closing its channels: Netty does that before it runs
-	 * tasks, and runs none after this one.
+	 * Let the event loop end without closing its channels: Netty closes them before it
+	 * runs tasks, and runs no task after this one.
 	 */
 	private void endLoop(Transport transport) throws InterruptedException {
 		EventLoop loop = this.loops.onServer(transport.isNative()).next();
@@ -234,13 +234,13 @@ class EventLoopFaultTests {
 	private void assertAllEnd(List<TestClient> clients) {
 		for (TestClient client : clients) {
 			while (client.read() != -1) {
-				// What came before
+				// What was sent before
 			}
 		}
 		this.server.server().stop();
 		assertThat(this.server.server().connections()).isEmpty();
 		assertThat(events().of(ServerErrorEvent.class)).isEmpty();
-		// As Netty says of a listener of a future; it has more to say of its own end
+		// Netty logs this about listeners of a future; it logs more about its own end
 		assertThat(this.server.logged(Level.WARN))
 			.noneMatch((message) -> message.contains("An exception was thrown by"));
 	}

@@ -37,9 +37,9 @@ import io.callosum.server.Link;
 import io.callosum.server.Transport;
 
 /**
- * A fault, named after the promise that holds in spite of it, and tried with each
- * combination of the values of its parameters, which are enums: a {@link Link} where the
- * fault has a meaning with TLS, a {@link Transport} where it has none.
+ * A fault, named after the promise that holds despite it, and tested with every
+ * combination of the values of its parameters, which are enums: a {@link Link} if the
+ * fault makes sense with TLS, a {@link Transport} if it does not.
  */
 @Target(ElementType.METHOD)
 @Retention(RetentionPolicy.RUNTIME)

@@ -48,7 +48,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 final class Faults {
 
 	/**
-	 * How many clients make a storm, more for a longer run.
+	 * How many clients make a storm. Set a higher number for a longer run.
 	 */
 	private static final int STORM = Integer.getInteger("callosum.faults.storm", 1000);
 
@@ -68,7 +68,7 @@ final class Faults {
 	}
 
 	/**
-	 * Run a task so many times, in four threads.
+	 * Run a task the given number of times, in four threads.
 	 */
 	static void inThreads(int times, IntConsumer task) {
 		ExecutorService executor = Executors.newFixedThreadPool(4);
@@ -90,7 +90,7 @@ final class Faults {
 	}
 
 	/**
-	 * Handle a connection so that its client can tell that it lives.
+	 * Handle a connection so that its client can see that it is alive.
 	 */
 	static Publisher<Void> echo(CallosumConnection connection) {
 		return connection.outbound().send(connection.inbound().receive().retain()).then();
@@ -121,8 +121,8 @@ final class Faults {
 	}
 
 	/**
-	 * What the connections of one server hold in buffers, and nobody else. Not pooled:
-	 * what is released is not counted any more.
+	 * What the connections of one server, and nobody else, hold in buffers. Unpooled, so
+	 * that released memory is no longer counted.
 	 */
 	static final class Memory implements CallosumTcpServerCustomizer {
 

@@ -35,7 +35,7 @@ import org.junit.platform.commons.support.AnnotationSupport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Holds the page of the faults to the tests that there are.
+ * Tests that the page about faults matches the tests that exist.
  */
 class FaultsPageTests {
 
@@ -61,7 +61,7 @@ class FaultsPageTests {
 		List<String> missing = new ArrayList<>();
 		try (Stream<Path> files = Files.list(TESTS.resolve("io/callosum/server/faults"))) {
 			files.map((file) -> file.getFileName().toString().replace(".java", ""))
-				// The soak is none of the suite, and this class none of the faults
+				// The soak is not part of the suite, and this class does not test a fault
 				.filter((name) -> name.endsWith("Tests") && !name.equals(FaultsPageTests.class.getSimpleName()))
 				.flatMap(FaultsPageTests::classesNamed)
 				.flatMap((type) -> Arrays.stream(type.getDeclaredMethods()))

@@ -64,8 +64,8 @@ final class HonestClient implements AutoCloseable {
 	}
 
 	/**
-	 * Return one that comes from one address after another, so that no limit for each of
-	 * them holds it up.
+	 * Return a client that cycles through addresses, so that no limit per address holds
+	 * it up.
 	 */
 	static HonestClient from(List<InetAddress> addresses, InetSocketAddress server) {
 		AtomicInteger visits = new AtomicInteger();
@@ -105,7 +105,7 @@ final class HonestClient implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until it was served a few times more.
+	 * Wait until it has been served a few more times.
 	 */
 	void awaitServed() {
 		int before = this.served.get();

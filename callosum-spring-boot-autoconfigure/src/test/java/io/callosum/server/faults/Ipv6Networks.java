@@ -25,12 +25,12 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * Addresses of IPv6 networks of 64 bits, which this machine has as long as this is open.
+ * Addresses in 64-bit IPv6 networks, which this machine has as long as this is open.
  */
 final class Ipv6Networks implements AutoCloseable {
 
 	/**
-	 * Chosen at random, as RFC 4193 asks, so that nobody else has it.
+	 * Chosen at random, as RFC 4193 demands, so that nobody else has it.
 	 */
 	private final String prefix;
 
@@ -47,11 +47,11 @@ final class Ipv6Networks implements AutoCloseable {
 	}
 
 	/**
-	 * Return so many addresses of one more network.
+	 * Return the given number of addresses in one more network.
 	 */
 	List<InetAddress> addNetwork(int size) {
 		String network = this.prefix + ":" + Integer.toHexString(this.networks++);
-		// With what stands for no behavior at the end
+		// With the number that stands for no behavior at the end
 		List<String> added = IntStream.range(0, size)
 			.mapToObj((i) -> "%s::%x:%x".formatted(network, i, Behavior.NONE.ordinal() + 1))
 			.toList();

@@ -335,7 +335,7 @@ class ListenerFaultTests {
 	}
 
 	/**
-	 * What user code throws, checked exceptions of other languages included.
+	 * What user code throws, including checked exceptions, as from other languages.
 	 */
 	enum Thrown {
 
@@ -379,7 +379,7 @@ class ListenerFaultTests {
 	}
 
 	/**
-	 * Ways of an application to close a connection.
+	 * How an application closes a connection.
 	 */
 	enum Means {
 

@@ -45,10 +45,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
- * What befalls the network between a server and its peers: no slot stays with a peer that
- * is gone, and none is taken from one that is not. The cases share a server, and each has
- * a {@link Behavior} of its own, because it is by their addresses that the clients are
- * cut off.
+ * Faults of the network between a server and its peers: no slot stays with a peer that is
+ * gone, and none is taken from one that is not. The cases share a server, and each has
+ * its own {@link Behavior}, because clients are cut off by their addresses.
  */
 @ParameterizedClass
 @MethodSource("servers")
@@ -60,7 +59,7 @@ class NetworkFaultIntegrationTests {
 	private final ApplicationProcess application;
 
 	/**
-	 * A TLS socket that nobody holds any more says goodbye.
+	 * Keeps references, because a TLS socket without any says goodbye to its peer.
 	 */
 	private final List<TestClient> clients = new ArrayList<>();
 
@@ -100,8 +99,8 @@ class NetworkFaultIntegrationTests {
 	}
 
 	/**
-	 * The system does not ask a peer for a sign of life that has not acknowledged what
-	 * was sent. Its own patience with that is a quarter of an hour.
+	 * The system does not probe a peer that has not acknowledged what was sent. Its own
+	 * timeout for that is a quarter of an hour.
 	 */
 	@Test
 	void theSlotOfAPeerThatVanishesComesBackUnderALimitOfACustomizer() throws IOException {
@@ -124,12 +123,12 @@ class NetworkFaultIntegrationTests {
 			TestClient client = client(socket);
 			client.readSlot();
 			assertThat(client.send("hello").read(5)).hasSize(5);
-			// Until the client's system has acknowledged that: else the server's sends it
-			// again, and asks for no sign of life
+			// Until the client's system has acknowledged that: otherwise, the server's
+			// system sends it again, and does not probe
 			stays(Behavior.ECHO, Duration.ofMillis(500));
 			this.server.namespace.cut(client(Behavior.ECHO));
 			client.send("still there?");
-			// One sign of life in vain at least, and time for the machine until the last
+			// At least one probe in vain, and time for the machine before the last one
 			stays(Behavior.ECHO, Duration.ofMillis(2500));
 			this.server.namespace.mend(client(Behavior.ECHO));
 			assertThat(client.read(12)).asString(StandardCharsets.US_ASCII).isEqualTo("still there?");
@@ -152,7 +151,7 @@ class NetworkFaultIntegrationTests {
 
 	private void verifySlotOfVanishedPeerComesBack(Behavior behavior, String reason, Duration atLeast)
 			throws IOException {
-		// A peer that does not read is timed from when it has its slot on, any other from
+		// A peer that does not read is timed from when it gets its slot, any other from
 		// the cut
 		long start = System.nanoTime();
 		try (Socket socket = behavior.connect(this.server.address)) {
@@ -181,8 +180,8 @@ class NetworkFaultIntegrationTests {
 	}
 
 	/**
-	 * Return a client over a socket, which the test closes: through TLS, that could wait
-	 * for the network.
+	 * Return a client for a socket, which the test closes: closing TLS could wait for the
+	 * network.
 	 */
 	private TestClient client(Socket socket) throws IOException {
 		TestClient client = new TestClient(this.server.address,
@@ -217,7 +216,8 @@ class NetworkFaultIntegrationTests {
 			this.namespace.requireFirewall();
 			ApplicationProcess.Launcher launcher = ApplicationProcess.launcher(directory, this.transport)
 				.prefix(this.namespace.prefix())
-				// Gives a peer up after 10 s, or 8 s by the TCP user timeout
+				// A peer is given up on after 10 s, or after 8 s with the TCP user
+				// timeout
 				.server("keep-alive.idle=2s", "keep-alive.interval=1s", "keep-alive.count=8", "write-timeout=5s",
 						"ssl.handshake-timeout=6s");
 			if (this.tls) {

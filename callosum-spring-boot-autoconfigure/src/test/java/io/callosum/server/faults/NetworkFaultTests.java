@@ -31,7 +31,7 @@ import io.callosum.server.Transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults of addresses and families of them.
+ * Faults of addresses and address families.
  */
 class NetworkFaultTests {
 
@@ -83,7 +83,7 @@ class NetworkFaultTests {
 	}
 
 	/**
-	 * Where a server listens. Every address of IPv4 means those of IPv6 too.
+	 * Where a server listens. The wildcard address of IPv4 includes that of IPv6.
 	 */
 	enum Host {
 

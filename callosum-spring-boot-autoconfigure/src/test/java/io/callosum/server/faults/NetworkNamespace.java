@@ -19,7 +19,7 @@ package io.callosum.server.faults;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A network of its own for a server, at the other end of a wire. What is done to it harms
+ * A separate network for a server, at the other end of a wire. What is done to it affects
  * nobody else.
  */
 final class NetworkNamespace implements AutoCloseable {
@@ -29,8 +29,8 @@ final class NetworkNamespace implements AutoCloseable {
 	private final String name;
 
 	/**
-	 * The first address of a network of 32, of the range for benchmarks of networks, RFC
-	 * 2544, which nobody uses. Other ones for each process.
+	 * The first address of a network of 32 addresses, in the range for network benchmarks
+	 * of RFC 2544, which nobody uses. Each process has its own.
 	 */
 	private final int network;
 
@@ -63,22 +63,22 @@ final class NetworkNamespace implements AutoCloseable {
 	}
 
 	/**
-	 * Return what runs a command in this namespace.
+	 * Return the prefix of a command that runs in this namespace.
 	 */
 	String[] prefix() {
 		return new String[] { "ip", "netns", "exec", this.name };
 	}
 
 	/**
-	 * Set a parameter of the system in this namespace only.
+	 * Set a system parameter in this namespace only.
 	 */
 	void set(String parameter, int value) {
 		run("bash", "-c", "echo %d > /proc/sys/net/%s".formatted(value, parameter));
 	}
 
 	/**
-	 * Require what cuts clients off: also where there is the command, the system may not
-	 * have its part of it.
+	 * Require what is needed to cut clients off: even if the command exists, the system
+	 * may lack support for it.
 	 */
 	void requireFirewall() {
 		Requirement.command("iptables");
@@ -90,7 +90,7 @@ final class NetworkNamespace implements AutoCloseable {
 	}
 
 	/**
-	 * Let no packet through from or to the client with a certain address.
+	 * Drop all packets from and to the client with the given address.
 	 */
 	void cut(String client) {
 		iptables("-I", "INPUT", "-s", client, "-j", "DROP");

@@ -31,7 +31,7 @@ import io.callosum.server.Transport;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults of TLS with OpenSSL, which Reactor Netty prefers where netty-tcnative is there.
+ * Faults of TLS with OpenSSL, which Reactor Netty prefers if netty-tcnative is present.
  */
 class OpenSslFaultIntegrationTests {
 

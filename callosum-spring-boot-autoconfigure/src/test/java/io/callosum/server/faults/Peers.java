@@ -31,7 +31,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Many clients at once that mean no good. They leave by a reset.
+ * Many hostile clients at once. They leave with a reset.
  */
 final class Peers implements AutoCloseable {
 
@@ -49,7 +49,7 @@ final class Peers implements AutoCloseable {
 	}
 
 	/**
-	 * Connect one from each address.
+	 * Connect one peer from each address.
 	 */
 	static Peers connect(InetSocketAddress server, List<InetAddress> addresses) {
 		Peers peers = new Peers();
@@ -82,7 +82,7 @@ final class Peers implements AutoCloseable {
 		SocketChannel channel = SocketChannel.open();
 		channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
 		channel.setOption(StandardSocketOptions.SO_LINGER, 0);
-		// What nobody reads fills it soon
+		// Fills up soon if nobody reads
 		channel.setOption(StandardSocketOptions.SO_RCVBUF, 4096);
 		channel.bind(new InetSocketAddress(address, 0));
 		channel.connect(server);
@@ -91,7 +91,7 @@ final class Peers implements AutoCloseable {
 	}
 
 	/**
-	 * Send from each as much of some bytes as its socket takes.
+	 * Let each peer send as many of some bytes as its socket takes.
 	 */
 	Peers send(byte[] bytes) {
 		ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length).put(bytes).flip();
@@ -107,7 +107,7 @@ final class Peers implements AutoCloseable {
 	}
 
 	/**
-	 * Leave in good order: what was sent stays for the server to read.
+	 * Leave gracefully: what was sent remains for the server to read.
 	 */
 	void shutdownOutput() {
 		for (SocketChannel channel : this.channels) {
@@ -121,7 +121,7 @@ final class Peers implements AutoCloseable {
 	}
 
 	/**
-	 * Wait until the server has told each whether it has a slot.
+	 * Wait until each peer has received a slot or a refusal.
 	 * @return how many have one
 	 */
 	int awaitSlots() {

@@ -46,8 +46,8 @@ import io.callosum.server.TestClient;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * What befalls the process of an application: it goes on, or ends in good order, and no
- * slot is lost.
+ * Faults of the process of an application: it continues, or ends gracefully, and no slot
+ * is lost.
  */
 @ParameterizedClass
 @EnumSource
@@ -56,7 +56,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 	@Test
 	void anApplicationWithoutAWebServerStaysUpUntilItsContextCloses() {
 		this.application = launcher().start();
-		// The thread of main is done then, and no thread of the server but one is left
+		// The main thread has ended by then, and only one thread of the server is left
 		this.application.awaitOutput("Started StandaloneApplication");
 		assertThat(this.application.endsWithin(Duration.ofSeconds(1))).isFalse();
 		TestClient client = connect();
@@ -77,7 +77,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		assertThat(connect().readSlot()).isZero();
 		assertThat(this.application.warnings()).hasSize(this.transport.isNative() ? 0 : 1)
 			.allMatch((line) -> line.contains("lacks the module jdk.net"));
-		// Without that module there is no look into the process either
+		// Without that module, the process cannot be inspected either
 		this.application.closeInput();
 		assertThat(this.application.awaitEnd()).isZero();
 	}
@@ -113,7 +113,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		assertThat(executor.awaitTermination(30, TimeUnit.SECONDS)).isTrue();
 		for (TestClient client : this.clients) {
 			while (client.read() != -1) {
-				// Nothing but the end is to come
+				// Only the end may follow
 			}
 		}
 		String output = this.application.output();
@@ -126,7 +126,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 	@ParameterizedTest
 	@ValueSource(booleans = { false, true })
 	void anApplicationThatIsToldToEndCutsNoneOfItsBusyClientsInTheMiddleOfARequest(boolean secure) throws Exception {
-		// None of them is ever quiet for so long: all have to end between two requests
+		// None of them is ever quiet for that long: all have to end between two requests
 		ApplicationProcess.Launcher launcher = launcher().server("shutdown-quiet-period=1h")
 			.arguments("--test.database=200ms");
 		this.application = (secure ? launcher.tls() : launcher).start();
@@ -165,7 +165,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 	}
 
 	/**
-	 * Ask for one answer after the other until the server closes the connection.
+	 * Request one answer after another until the server closes the connection.
 	 */
 	private static void askWithoutAPause(TestClient client, int number, Set<String> answered) {
 		for (int i = 0; true; i++) {
@@ -224,7 +224,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 		});
 		ApplicationProcess.await("slots",
 				() -> assertThat(this.application.state()).containsEntry("slots", 1L).containsEntry("sockets", 1L));
-		// Of a listener two kinds, and of a refusal one
+		// Two kinds about listeners, and one about refusals
 		assertThat(this.application.warnings()).hasSize(3);
 	}
 
@@ -232,7 +232,7 @@ class ProcessFaultIntegrationTests extends ApplicationFaults {
 	void aPortThatNeedsPrivilegesIsNamedWithItsKeyAndTheRemedy() throws Exception {
 		int port = 1;
 		Path limit = Path.of("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-		// By lines, with a buffer: such a file can be read in one piece only
+		// Read as lines, with a buffer, because such a file can only be read in one piece
 		Requirement.met(Files.exists(limit) && Integer.parseInt(Files.readAllLines(limit).get(0)) > port,
 				"a system that reserves port " + port);
 		ApplicationProcess.Launcher launcher = launcher();

@@ -20,8 +20,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 /**
- * What a test needs of the machine. A test that cannot have it is skipped and says so, or
- * fails where the system property {@code callosum.tests.skip-nothing} is set.
+ * What a test needs from the machine. If that is missing, the test is skipped and says
+ * so, or fails if the system property {@code callosum.tests.skip-nothing} is set.
  */
 public final class Requirement {
 

@@ -34,15 +34,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 /**
  * An application that lacks what it needs, or has more clients at once than usual: it
- * goes on when there is enough again, and no slot is lost.
+ * recovers when there is enough again, and no slot is lost.
  */
 @ParameterizedClass
 @EnumSource
 class ResourceFaultIntegrationTests extends ApplicationFaults {
 
 	/**
-	 * The promise is one second or two, which a machine that does something else too may
-	 * miss.
+	 * One or two seconds are promised, which a busy machine may miss.
 	 */
 	private static final Duration PROMISED_SOON = Duration.ofSeconds(10);
 
@@ -50,7 +49,7 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 	void aServerWithoutFileDescriptorsLeftSaysSoAndGoesOnWhenThereAreSomeAgain() {
 		Requirement.command("prlimit");
 		this.application = launcher().prefix("prlimit", "--nofile=200:200").start();
-		// With the first connection, files of classes are opened, and stay so
+		// The first connection opens class files, which stay open
 		verifyNextSlotIsZero();
 		this.application.awaitNothingLeft();
 		long descriptors = this.application.state().get("descriptors");
@@ -66,20 +65,20 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 		closeClients();
 		verifyNextSlotIsZero();
 		ApplicationProcess.await("descriptors", () -> assertThat(this.application.state().get("descriptors"))
-			// Of classes again
+			// Class files again
 			.isLessThan(descriptors + 5));
 		assertThat(this.application.warnings()).singleElement().asString().contains("Cannot accept connections");
 	}
 
 	/**
-	 * Each try fails, and is told. A server that tries again at once would also take a
-	 * processor for itself.
+	 * Each attempt fails and is reported. A server that tried again at once would also
+	 * use up a processor.
 	 */
 	private void verifyAcceptIsTriedNowAndThen() {
 		long start = System.nanoTime();
 		Duration before = this.application.processorTime();
 		long tries = errors();
-		// One a second
+		// One per second
 		ApplicationProcess.await("tries", () -> assertThat(errors()).isGreaterThan(tries + 2));
 		long nanos = System.nanoTime() - start;
 		assertThat(nanos).isGreaterThan(TimeUnit.MILLISECONDS.toNanos(1500));
@@ -97,12 +96,13 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 			.start();
 		assertThat(connect(Behavior.ECHO).readSlot()).isZero();
 		this.application.command("hog");
-		// What they send is held unread, in more than what is allocated already has room
-		// for. Not many at once, because the JVM tries hard to find memory for each.
+		// What they send is held unread, and needs more room than is left in what is
+		// already allocated. Not many at once, because the JVM tries hard to find memory
+		// for each.
 		Awaitility.await("failures")
 			.atMost(Duration.ofMinutes(2))
 			.pollInterval(Duration.ofMillis(200))
-			// A client that was closed for it cannot send
+			// A client that was closed for lack of memory cannot send
 			.ignoreExceptionsInstanceOf(UncheckedIOException.class)
 			.untilAsserted(() -> {
 				IntStream.range(0, 5).forEach((i) -> connect(Behavior.STALL).send("x".repeat(60_000)));
@@ -122,7 +122,7 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 	void tenThousandClientsAtOnceGetTheLowestSlots() throws Exception {
 		int count = 10_000;
 		try (NetworkNamespace namespace = new NetworkNamespace()) {
-			// Where clients have to wait for less than they come in, some wait for ever
+			// If the queues are shorter than the number of clients, some wait forever
 			namespace.set("core/somaxconn", 16_384);
 			namespace.set("ipv4/tcp_max_syn_backlog", 16_384);
 			this.application = launcher().prefix(namespace.prefix()).server("backlog=16384").start(namespace.host(), 0);
@@ -132,7 +132,7 @@ class ResourceFaultIntegrationTests extends ApplicationFaults {
 					.isEqualTo(IntStream.range(0, count).boxed().toList());
 			}
 			finally {
-				// While there is a network
+				// While the network still exists
 				closeChannels();
 			}
 		}

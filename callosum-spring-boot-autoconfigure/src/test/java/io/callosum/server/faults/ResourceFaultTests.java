@@ -37,7 +37,7 @@ import io.callosum.server.TestServer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults for want of what the machine has to give.
+ * Faults caused by a lack of resources.
  */
 class ResourceFaultTests {
 
@@ -92,7 +92,7 @@ class ResourceFaultTests {
 	}
 
 	/**
-	 * Has no memory to give from time to time.
+	 * Runs out of memory from time to time.
 	 */
 	private static final class ExhaustedAllocator extends AbstractByteBufAllocator {
 

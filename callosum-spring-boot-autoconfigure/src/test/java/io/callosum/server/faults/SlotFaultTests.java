@@ -53,7 +53,7 @@ import io.callosum.server.TestServer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 /**
- * Faults of those who give the slots, from the request for one to the written line.
+ * Faults of code that assigns slots, from the slot request to the written line.
  */
 class SlotFaultTests {
 
@@ -339,7 +339,7 @@ class SlotFaultTests {
 	}
 
 	/**
-	 * Answers to a request that are none.
+	 * Invalid answers to a request.
 	 */
 	enum BadAnswer {
 

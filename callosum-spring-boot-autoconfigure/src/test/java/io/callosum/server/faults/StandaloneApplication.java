@@ -80,21 +80,21 @@ import io.callosum.server.SlotRequestEvent;
 import io.callosum.server.TestServer;
 
 /**
- * An application without a web server, unless the test wants one, for a process of its
- * own. It does to a connection what the {@link Behavior} says that the client has chosen,
- * prints what it hears of its server, and closes its context when its standard input
+ * An application for a process of its own, without a web server unless the test wants
+ * one. It treats a connection according to the {@link Behavior} that the client has
+ * chosen, prints the events of its server, and closes its context when its standard input
  * ends.
  * <p>
  * Lines of its standard input are commands: {@code state} prints what the process holds
  * after a garbage collection, and lets Netty report buffers that are lost, {@code hog}
- * takes all direct memory, {@code release} gives it back.
+ * takes all direct memory, and {@code release} returns it.
  */
 @Configuration(proxyBeanMethods = false)
 @EnableAutoConfiguration
 class StandaloneApplication {
 
 	/**
-	 * In which each byte is the lowest one of its position.
+	 * Each byte is the lowest byte of its position.
 	 */
 	private static final byte[] BLOCK = new byte[8192];
 
@@ -146,7 +146,8 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * Answers each line when a database would have, and prints those that it begins with.
+	 * Answers each line after the time that a database would take, and prints each line
+	 * that it begins to process.
 	 */
 	@Bean
 	@ConditionalOnProperty("test.database")
@@ -254,8 +255,8 @@ class StandaloneApplication {
 	@EventListener
 	void error(ServerErrorEvent event) {
 		Throwable error = event.getError();
-		// What Reactor Netty throws at listeners that write on another thread than the
-		// event loop, if the connection ends just then
+		// Thrown by Reactor Netty to listeners that write on a thread other than the
+		// event loop, if the connection ends at that moment
 		boolean gone = error instanceof NullPointerException
 				&& "reactiveBridge is not installed".equals(error.getMessage());
 		System.out.println("ERROR " + (gone ? "ConnectionGone" : error.getClass().getSimpleName()));
@@ -288,8 +289,8 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * Not by sendString, whose buffer Reactor Netty leaks on another thread than the
-	 * event loop if the connection ends just then.
+	 * Does not use sendString, whose buffer Reactor Netty leaks on a thread other than
+	 * the event loop if the connection ends at that moment.
 	 */
 	private static Mono<Void> send(CallosumConnection connection, String text) {
 		ByteBuf bytes = Unpooled.wrappedBuffer(text.getBytes(StandardCharsets.US_ASCII));
@@ -355,7 +356,8 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * What was accepted and neither refused nor freed yet is not accounted for.
+	 * Connections that were accepted, but neither refused nor freed yet, are unaccounted
+	 * for.
 	 */
 	private static void putCounts(Map<String, Long> state, MeterRegistry registry) {
 		long accepted = (long) registry.get("callosum.server.connections.accepted").counter().count();
@@ -399,7 +401,7 @@ class StandaloneApplication {
 	}
 
 	/**
-	 * Return how much direct memory the JVM knows of. Includes what Netty allocates,
+	 * Return how much direct memory the JVM knows about. Includes what Netty allocates,
 	 * except on JDK 25 and later.
 	 */
 	private static long directMemory() {

@@ -50,7 +50,7 @@ class TlsFaultTests {
 					departure.leave(server.connectRaw().send(Arrays.copyOf(hello, length)));
 				}
 			}
-			// And when the server has answered
+			// Also when the server has answered
 			for (int i = 0; i < 10; i++) {
 				TestClient client = server.connectRaw().send(hello);
 				client.read(1 + 50 * i);
@@ -91,7 +91,7 @@ class TlsFaultTests {
 			for (int i = 0; i < 5 && answered; i++) {
 				answered = answersAfterHandshake(socket, client);
 			}
-			// In TLS 1.3 it only changes the keys
+			// In TLS 1.3, this only changes the keys
 			assertThat(answered).isEqualTo(version == Version.TLS_1_3);
 			client.close();
 			server.awaitAccepted().verifyNothingLeft();

@@ -125,7 +125,7 @@ final class Applications {
 	}
 
 	/**
-	 * Clients, closed in the end.
+	 * Clients that are closed at the end.
 	 */
 	static final class Clients implements AutoCloseable {
 

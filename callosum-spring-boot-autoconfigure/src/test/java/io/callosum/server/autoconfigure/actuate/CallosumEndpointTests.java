@@ -62,7 +62,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 /**
- * Tests for the Actuator endpoint, by way of what Spring Boot makes of it for JMX and for
+ * Tests for the Actuator endpoint, through what Spring Boot exposes of it over JMX and
  * the web.
  */
 @ParameterizedClass
