@@ -216,8 +216,7 @@ final class ApplicationProcess implements AutoCloseable {
 	}
 
 	private Matcher awaitLine(long offset, String regex) {
-		// The process may have written only a part of the last line
-		Pattern pattern = Pattern.compile("^" + regex + "\n", Pattern.MULTILINE);
+		Pattern pattern = Pattern.compile("^" + regex + "$", Pattern.MULTILINE);
 		return Awaitility.await(regex).atMost(TIMEOUT).pollInterval(Duration.ofMillis(10)).until(() -> {
 			// Checked before the output is read
 			boolean alive = this.process.isAlive();
@@ -229,9 +228,17 @@ final class ApplicationProcess implements AutoCloseable {
 		}, (matcher) -> matcher != null);
 	}
 
+	/**
+	 * Return the output without the last line while that is incomplete, because the
+	 * process is writing it.
+	 */
 	private String outputFrom(long offset) {
+		// Checked before the output is read
+		boolean alive = this.process.isAlive();
 		try (FileChannel channel = FileChannel.open(this.outputFile)) {
-			return new String(Channels.newInputStream(channel.position(offset)).readAllBytes(), StandardCharsets.UTF_8);
+			String output = new String(Channels.newInputStream(channel.position(offset)).readAllBytes(),
+					StandardCharsets.UTF_8);
+			return alive ? output.substring(0, output.lastIndexOf('\n') + 1) : output;
 		}
 		catch (IOException ex) {
 			throw new UncheckedIOException(ex);

@@ -331,6 +331,7 @@ class StandaloneApplication {
 		state.put("heap", ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getUsed());
 		state.put("direct", directMemory());
 		state.put("netty", Math.max(0, PlatformDependent.usedDirectMemory()));
+		// Without pools, which count what they reserve, not what is in use
 		state.put("buffers", UnpooledByteBufAllocator.DEFAULT.metric().usedDirectMemory());
 		state.put("threads", (long) ManagementFactory.getThreadMXBean().getThreadCount());
 		state.put("meters", (long) registry.getMeters().size());
